@@ -1,0 +1,3 @@
+"""The online side: a FastAPI service that recommends, and explains why."""
+
+__all__: list[str] = []

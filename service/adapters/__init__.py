@@ -1,0 +1,1 @@
+"""The only files that meet faiss, redis, httpx and transformers."""

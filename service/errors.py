@@ -1,0 +1,72 @@
+"""Everything that can go wrong while a request is answered.
+
+ServiceError
+├── UnknownUser(user_id)
+├── UnknownItem(item_id)
+├── NotReady(part, retry_after_s)
+├── Overloaded(part, retry_after_s)
+├── LanguageModelUnavailable(reason, retry_after_s)
+└── LanguageModelTimeout(timeout_s)
+
+The HTTP status of each stands in one table, in `service/app.py`.
+"""
+
+from model_store.types import ItemId, UserId
+
+
+class ServiceError(Exception):
+    """Base of this package's errors. `str(error)` is fit for a client's eyes."""
+
+    retry_after_s: int | None = None
+    """When asking again may help, in seconds; None when it will not."""
+
+
+class UnknownUser(ServiceError):
+    """The served version knows no such user."""
+
+    def __init__(self, user_id: UserId) -> None:
+        self.user_id = user_id
+        super().__init__(f"no user {user_id!r} in the served model")
+
+
+class UnknownItem(ServiceError):
+    """The served version knows no such item."""
+
+    def __init__(self, item_id: ItemId) -> None:
+        self.item_id = item_id
+        super().__init__(f"no item {item_id!r} in the served model")
+
+
+class NotReady(ServiceError):
+    """A part that this request needs is still starting."""
+
+    def __init__(self, part: str, retry_after_s: int = 5) -> None:
+        self.part = part
+        self.retry_after_s = retry_after_s
+        super().__init__(f"{part} is not ready yet")
+
+
+class Overloaded(ServiceError):
+    """A bounded queue is full; waiting longer would help nobody."""
+
+    def __init__(self, part: str, retry_after_s: int = 1) -> None:
+        self.part = part
+        self.retry_after_s = retry_after_s
+        super().__init__(f"{part} has no room for another request")
+
+
+class LanguageModelUnavailable(ServiceError):
+    """The language model does not answer, or answers wrongly. `reason` is for a client's eyes: no addresses, no traces."""
+
+    def __init__(self, reason: str, retry_after_s: int = 10) -> None:
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        super().__init__(f"the language model is unavailable: {reason}")
+
+
+class LanguageModelTimeout(ServiceError):
+    """The language model took longer than allowed."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        super().__init__(f"the language model did not finish within {timeout_s:g} s")

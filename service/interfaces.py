@@ -1,0 +1,68 @@
+"""The three seams of the service. An adapter need not inherit; contract tests run over every one of them.
+
+| Protocol | adapters |
+| --- | --- |
+| Retriever | faiss, exact (numpy) |
+| TokenCache | Redis, memory |
+| LanguageModel | vLLM over HTTP, transformers in process |
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.types import BehaviorTokens, UserId
+from service.types import Candidates, Generation
+
+
+class Retriever(Protocol):
+    """Nearest items by inner product."""
+
+    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.int64]) -> Candidates:
+        """The k best items that are not excluded, best first; fewer when the catalogue runs out.
+
+        Shapes: vector (dim,), exclude_rows (n,) catalogue rows in any order.
+        """
+        ...
+
+
+class TokenCache(Protocol):
+    """Behaviour tokens by outside user id. A cache that is down answers None: it never raises into a request."""
+
+    async def get(self, user_id: UserId) -> BehaviorTokens | None:
+        """The user's tokens, or None when they are not held (or cannot be reached)."""
+        ...
+
+    async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
+        """Keep the user's tokens, where possible."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections. Calling it twice is no error."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """A frozen LLM that reads embeddings in place of token ids."""
+
+    async def generate(
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
+    ) -> Generation:
+        """The continuation of one prompt; `temperature` 0 is greedy.
+
+        Shapes: prompt_embeds (seq, hidden_size), finite.
+        Raises LanguageModelUnavailable, LanguageModelTimeout, Overloaded.
+        """
+        ...
+
+    async def check(self) -> None:
+        """A canary generation: returns when the model really answers.
+
+        Raises LanguageModelUnavailable when it does not, or answers nonsense.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop work under way and give back memory and connections. Calling it twice is no error."""
+        ...
