@@ -1,0 +1,1 @@
+"""What changes weights: data sets in, a published model out."""

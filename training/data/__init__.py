@@ -1,0 +1,1 @@
+"""Data sets: the canonical form, one reader a file, the leak-free split."""
