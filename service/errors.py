@@ -56,7 +56,7 @@ class Overloaded(ServiceError):
 
 
 class LanguageModelUnavailable(ServiceError):
-    """The language model does not answer, or answers wrongly. `reason` is for a client's eyes: no addresses, no traces."""
+    """The language model does not answer, or answers wrongly. `reason` is for a client: no addresses, no traces."""
 
     def __init__(self, reason: str, retry_after_s: int = 10) -> None:
         self.reason = reason

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
-from service.types import Candidates, Generation
+from service.types import Candidates, Generation, Part
 
 
 class Retriever(Protocol):
@@ -35,7 +35,11 @@ class TokenCache(Protocol):
         ...
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
-        """Keep the user's tokens, where possible."""
+        """Keep the user's tokens, where possible. Does not wait for a server; a `get` that follows sees them."""
+        ...
+
+    async def check(self) -> Part:
+        """Whether the cache answers now."""
         ...
 
     async def close(self) -> None:

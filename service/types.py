@@ -10,6 +10,7 @@ from model_store.types import BehaviorTokens, ItemId, UserId
 
 FinishReason = Literal["stop", "length"]
 Source = Literal["llm", "template"]
+State = Literal["ok", "starting", "down", "off"]
 
 
 @dataclass(frozen=True)
@@ -112,3 +113,11 @@ class Recommendation:
     model_version: str
     fallback: str | None = None
     """Why something other than the user's own vector ranked; None when it did."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """State of one part of the service; `detail` is for a client's eyes."""
+
+    state: State
+    detail: str = ""

@@ -1,0 +1,103 @@
+"""Where everything is put together: constructors and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model_store.artifact import Artifact
+from model_store.store import ModelStore
+from service.adapters.retriever import ExactRetriever, FaissRetriever
+from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
+from service.engine import Engine
+from service.evidence import EvidenceSelector
+from service.explainer import Explainer
+from service.interfaces import LanguageModel, Retriever, TokenCache
+from service.recommender import Recommender
+from service.settings import MEMORY_CACHE, Settings
+from service.telemetry import Telemetry
+from service.types import Part
+from service.users import Users
+
+
+@dataclass(frozen=True)
+class Components:
+    """One model version, ready to answer. A new version is a new value of this."""
+
+    artifact: Artifact
+    recommender: Recommender
+    explainer: Explainer
+    token_cache: TokenCache
+    engine: Engine | None
+    telemetry: Telemetry
+
+    def start(self) -> None:
+        """Begin loading the language model; returns at once. To be called within the event loop."""
+        if self.engine is not None:
+            self.engine.start()
+
+    async def close(self) -> None:
+        """Give back what the parts hold."""
+        if self.engine is not None:
+            await self.engine.close()
+        await self.token_cache.close()
+
+    async def parts(self) -> dict[str, Part]:
+        """State of every part. Recommendations need none but the model; explanations need the language model too."""
+        cache = await self.token_cache.check()
+        engine = self.engine.part if self.engine is not None else Part("off", "explanations come from a template")
+        return {"model": Part("ok", self.artifact.version), "token_cache": cache, "language_model": engine}
+
+
+def build_components(settings: Settings, make_language_model: Callable[[], LanguageModel] | None = None) -> Components:
+    """The parts for these settings; `make_language_model` takes the place of what `settings.llm` names.
+
+    Raises ModelStoreError when the version cannot be served. The language model is not loaded yet: see `start`.
+    """
+    artifact = ModelStore(settings.store).load(settings.version)
+    telemetry = Telemetry()
+    telemetry.set_artifact(artifact.version, artifact.manifest.dataset, artifact.manifest.language_model.name)
+    cache = _token_cache(settings, artifact, telemetry)
+    users = Users(artifact.user_ids, artifact.user_codes, artifact.soft_tokens.codebook_size, cache)
+    make = make_language_model or _language_model(settings, artifact)
+    engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry) if make else None
+    recommender = Recommender(
+        version=artifact.version,
+        users=users,
+        catalog=artifact.catalog,
+        histories=artifact.histories,
+        embeddings=artifact.embeddings,
+        vocabulary=artifact.vocabulary,
+        retriever=_retriever(settings, artifact),
+        telemetry=telemetry,
+    )
+    explainer = Explainer(
+        version=artifact.version,
+        users=users,
+        catalog=artifact.catalog,
+        evidence=EvidenceSelector(
+            artifact.catalog, artifact.histories, artifact.embeddings, artifact.vocabulary, artifact.item_codes
+        ),
+        prompts=_prompts(artifact) if engine else None,
+        engine=engine,
+        max_tokens=settings.max_tokens,
+        telemetry=telemetry,
+    )
+    return Components(artifact, recommender, explainer, cache, engine, telemetry)
+
+
+def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> TokenCache:
+    if settings.redis == MEMORY_CACHE:
+        return MemoryTokenCache(max_users=settings.memory_cache_users, telemetry=telemetry)
+    return RedisTokenCache(
+        settings.redis,
+        version=artifact.version,
+        ttl_s=settings.token_ttl_s,
+        pool_size=settings.redis_pool_size,
+        timeout_s=settings.redis_timeout_ms / 1e3,
+        telemetry=telemetry,
+    )
+
+
+def _retriever(settings: Settings, artifact: Artifact) -> Retriever:
+    if settings.retriever == "exact":
+        return ExactRetriever(artifact.embeddings.items)
+    return FaissRetriever(artifact.embeddings.items, artifact.index_bytes)

@@ -1,0 +1,79 @@
+"""What is true about a user and an item, read from the model without writing any text."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.catalog import Catalog, Histories
+from model_store.embeddings import NodeEmbeddings
+from model_store.types import BehaviorTokens, Side
+from model_store.vocabulary import Vocabulary
+from service.types import Evidence, LabelledTokens, PastItem
+
+MAX_PAST_ITEMS = 3
+
+
+class EvidenceSelector:
+    """Finds evidence in one model version. Pure: the same question gets the same evidence.
+
+    Shapes: item_codes (num_items, 6) uint16.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        histories: Histories,
+        embeddings: NodeEmbeddings,
+        vocabulary: Vocabulary,
+        item_codes: NDArray[np.uint16],
+    ) -> None:
+        self._catalog = catalog
+        self._histories = histories
+        self._embeddings = embeddings
+        self._vocabulary = vocabulary
+        self._item_codes = item_codes
+
+    def select(self, user_tokens: BehaviorTokens, user_row: int, item_row: int) -> Evidence:
+        """Both sides' labelled tokens, the words they share, and the past items closest to the asked one."""
+        item_tokens = BehaviorTokens.from_codes(self._item_codes[item_row])
+        return Evidence(
+            user=LabelledTokens(user_tokens, self._vocabulary.labels("user", user_tokens)),
+            item=LabelledTokens(item_tokens, self._vocabulary.labels("item", item_tokens)),
+            shared_words=self._shared_words(user_tokens, item_tokens),
+            past_items=self._past_items(self._histories.of(user_row), item_row),
+        )
+
+    def _shared_words(self, user_tokens: BehaviorTokens, item_tokens: BehaviorTokens) -> tuple[str, ...]:
+        """In the item's order, each word once; a token's label and its sharing come from the same words."""
+        users_words = set(self._words("user", user_tokens))
+        return tuple(dict.fromkeys(word for word in self._words("item", item_tokens) if word in users_words))
+
+    def _words(self, side: Side, tokens: BehaviorTokens) -> list[str]:
+        meanings = (self._vocabulary.meaning(side, level, code) for level, code in enumerate(tokens.codes))
+        return [word for meaning in meanings for word in meaning.words]
+
+    def _past_items(self, history: NDArray[np.int32], item_row: int) -> tuple[PastItem, ...]:
+        rows = np.unique(history[history != item_row])
+        similarity = joint_cosines(self._embeddings, rows, item_row)
+        best = np.argsort(-similarity, kind="stable")[:MAX_PAST_ITEMS]
+        return tuple(
+            PastItem(self._catalog.ids.to_id(row), self._catalog.titles[row], round(cosine, 4))
+            for row, cosine in zip(rows[best].tolist(), similarity[best].tolist(), strict=True)
+            if cosine > 0  # an item that points away speaks against the asked one
+        )
+
+
+def joint_cosines(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_row: int) -> NDArray[np.float32]:
+    """Cosines between one item and others in the joint space (graph dimensions, then text); 0 for a zero vector.
+
+    Shapes: rows (n,) -> (n,). Computed part by part, so that no joint matrix has to be made.
+    """
+    dots = np.zeros(len(rows), np.float32)
+    squares = np.zeros(len(rows), np.float32)
+    own_square = np.float32(0)
+    for part in (embeddings.items, embeddings.item_texts):
+        vectors, own = part[rows], part[item_row]  # (n, dim), (dim,)
+        dots += vectors @ own
+        squares += np.einsum("nd,nd->n", vectors, vectors)
+        own_square += own @ own
+    norms = np.sqrt(squares * own_square)
+    return np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)

@@ -1,0 +1,50 @@
+"""What may be said: a template that is true by construction, and the check a generated text has to pass."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from service.types import Evidence, Generation
+
+RejectReason = Literal["empty", "breaks_off"]
+
+_SENTENCE_END = re.compile(r"[.!?…][\"')\]\u201d\u2019]*(?=\s|$)")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`text` to show, None when nothing can be kept; `reason` why it is not the text as it came, else None."""
+
+    text: str | None
+    reason: RejectReason | None
+
+
+def check(generation: Generation) -> Verdict:
+    """The text with white space tidied; cut after its last whole sentence where it ran out of tokens."""
+    text = " ".join(generation.text.split())
+    if not text:
+        return Verdict(None, "empty")
+    if generation.finish_reason == "stop":
+        return Verdict(text, None)
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    if not ends:
+        return Verdict(None, "breaks_off")
+    return Verdict(text[: ends[-1]], None if ends[-1] == len(text) else "breaks_off")
+
+
+def template(title: str, evidence: Evidence) -> str:
+    """One or two sentences about `title` that say nothing but the evidence."""
+    sentences = []
+    if evidence.past_items:
+        sentences.append(
+            f"{title} is close to {_listed([past.title for past in evidence.past_items])} in your history."
+        )
+    if evidence.shared_words:
+        sentences.append(f"What it shares with your taste: {_listed(list(evidence.shared_words))}.")
+    if not sentences:
+        sentences.append(f"Nothing in your history speaks for {title}.")
+    return " ".join(sentences)
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
