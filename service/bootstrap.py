@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_store.artifact import Artifact
+from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
+from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.engine import Engine
 from service.evidence import EvidenceSelector
-from service.explainer import Explainer
+from service.explainer import Explainer, PromptMaker
 from service.interfaces import LanguageModel, Retriever, TokenCache
 from service.recommender import Recommender
 from service.settings import MEMORY_CACHE, Settings
@@ -101,3 +103,23 @@ def _retriever(settings: Settings, artifact: Artifact) -> Retriever:
     if settings.retriever == "exact":
         return ExactRetriever(artifact.embeddings.items)
     return FaissRetriever(artifact.embeddings.items, artifact.index_bytes)
+
+
+def _prompts(artifact: Artifact) -> PromptMaker:
+    folder, spec = artifact.language_model_path, artifact.manifest.language_model
+    return PromptMaker(
+        PromptTemplate.from_json(artifact.manifest.prompt_template),
+        PromptEncoder.open(folder),
+        TokenEmbeddings.open(folder, scale=spec.embedding_scale),
+        artifact.soft_tokens,
+    )
+
+
+def _language_model(settings: Settings, artifact: Artifact) -> Callable[[], LanguageModel] | None:
+    """What makes the language model, to be called in a thread: loading one takes seconds; None for templates only."""
+    if settings.llm == "none":
+        return None
+    url = settings.llm_url
+    if url is not None:
+        return lambda: _vllm(url, settings, artifact)
+    return lambda: _transformers(settings, artifact)

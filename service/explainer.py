@@ -8,7 +8,7 @@ from model_store.errors import UnknownId
 from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
 from model_store.soft_tokens import SoftTokenTable
 from model_store.token_embeddings import TokenEmbeddings
-from model_store.types import Item, ItemId, UserId
+from model_store.types import Item, ItemId, Slot, UserId
 from service import grounding
 from service.engine import Engine
 from service.errors import UnknownItem
@@ -37,7 +37,7 @@ class PromptMaker:
         """The prompt, (seq, hidden_size) float32, finite."""
         titles = [past.title for past in evidence.past_items]
         prompt = self._template.render(title=item.title, text=item.text, history=titles)
-        soft = {
+        soft: dict[Slot, NDArray[np.float32]] = {
             "style": self._soft_tokens.style,
             "user": self._soft_tokens.lookup("user", evidence.user.tokens),
             "item": self._soft_tokens.lookup("item", evidence.item.tokens),

@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line).decode()
 
 
-def configure_logs(level: str) -> None:
+def configure_logs(level: str, *, access_log: bool) -> None:
     """Send every logger's lines, uvicorn's too, to standard error as JSON."""
     logging.config.dictConfig(
         {
@@ -38,6 +38,10 @@ def configure_logs(level: str) -> None:
             "formatters": {"json": {"()": JsonFormatter}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": level.upper()},
-            "loggers": {"uvicorn": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+            "loggers": {
+                "uvicorn": {"level": "WARNING"},
+                "uvicorn.access": {"level": "INFO" if access_log else "WARNING"},
+                "httpx": {"level": "WARNING"},
+            },
         }
     )

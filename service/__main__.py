@@ -1,0 +1,134 @@
+"""beat-serve: run the service."""
+
+import gc
+import socket
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from model_store.errors import ModelStoreError
+from service.app import create_app
+from service.bootstrap import Components, build_components
+from service.logs import configure_logs
+from service.settings import Settings, SettingsError, without_secrets
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Recommendations, and why: the online side of BEAT.")
+console = Console()
+
+_GRACE_S = 10
+"""Seconds that requests under way may take after a stop signal."""
+
+
+def _setting(name: str, help_text: str) -> Any:
+    """An option that is also the environment variable BEAT_<NAME>."""
+    return typer.Option(envvar=f"BEAT_{name.upper()}", help=help_text)
+
+
+@app.callback()
+def main() -> None:
+    """Recommendations, and why: the online side of BEAT."""
+
+
+@app.command()
+def run(
+    store: Annotated[Path, _setting("store", "Folder of published versions.")] = Settings.store,
+    version: Annotated[str, _setting("version", "Version to serve.")] = Settings.version,
+    host: Annotated[str, _setting("host", "Address to listen on.")] = Settings.host,
+    port: Annotated[int, _setting("port", "Port to listen on; 0 takes a free one.")] = Settings.port,
+    redis: Annotated[str, _setting("redis", "Token cache: a redis:// URL, or memory://.")] = Settings.redis,
+    redis_pool_size: Annotated[
+        int, _setting("redis_pool_size", "Connections to Redis at most.")
+    ] = Settings.redis_pool_size,
+    redis_timeout_ms: Annotated[
+        int, _setting("redis_timeout_ms", "Milliseconds to wait for Redis before answering without it.")
+    ] = Settings.redis_timeout_ms,
+    token_ttl_s: Annotated[
+        int, _setting("token_ttl_s", "Seconds that Redis keeps a user's tokens.")
+    ] = Settings.token_ttl_s,
+    memory_cache_users: Annotated[
+        int, _setting("memory_cache_users", "Users that memory:// holds at most.")
+    ] = Settings.memory_cache_users,
+    retriever: Annotated[
+        str, _setting("retriever", "Item search: faiss (the exported index) or exact.")
+    ] = Settings.retriever,
+    llm: Annotated[
+        str, _setting("llm", "transformers (in process), vllm (local), the URL of a vLLM server, or none (templates).")
+    ] = Settings.llm,
+    llm_timeout_s: Annotated[
+        float, _setting("llm_timeout_s", "Seconds that one generation may take.")
+    ] = Settings.llm_timeout_s,
+    llm_check_interval_s: Annotated[
+        float, _setting("llm_check_interval_s", "Seconds between canary generations.")
+    ] = Settings.llm_check_interval_s,
+    max_tokens: Annotated[
+        int, _setting("max_tokens", "Tokens an explanation may have when the request does not say.")
+    ] = Settings.max_tokens,
+    log_level: Annotated[
+        str, _setting("log_level", "Least severe level logged: debug, info, warning, error.")
+    ] = Settings.log_level,
+    access_log: Annotated[bool, _setting("access_log", "Log one line a request.")] = Settings.access_log,
+) -> None:
+    """Serve one version: POST /recommend, POST /explain, /docs, /healthz, /readyz, /metrics.
+
+    Every option is also an environment variable; the option wins.
+    """
+    values = locals()
+    try:
+        settings = Settings(**values)
+        components = build_components(settings)
+        listener = _listen(settings.host, settings.port)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.name.replace('_', '-')}") from error
+    except (ModelStoreError, OSError) as error:
+        console.print(f"[red]beat-serve cannot start:[/] {error}", highlight=False)
+        raise typer.Exit(1) from error
+    _print_what_is_served(settings, components, listener)
+    _serve(settings, components, listener)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, so that port 0 is known before it is printed. Raises OSError, naming the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"{host}:{port}: {error.strerror or error}") from error
+
+
+def _print_what_is_served(settings: Settings, components: Components, listener: socket.socket) -> None:
+    manifest = components.artifact.manifest
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    facts = {
+        "address": f"http://{host}:{listener.getsockname()[1]} (try /docs)",
+        "version": manifest.version,
+        "users, items": f"{len(components.artifact.user_ids):,}, {len(components.artifact.catalog):,}",
+        "language model": f"{manifest.language_model.name} ({without_secrets(settings.llm)})",
+        "token cache": without_secrets(settings.redis),
+    }
+    table = Table.grid(padding=(0, 2))
+    for name, fact in facts.items():
+        table.add_row(f"[bold]{name}[/]", fact)
+    console.print(table, highlight=False, soft_wrap=True)
+
+
+def _serve(settings: Settings, components: Components, listener: socket.socket) -> None:
+    configure_logs(settings.log_level, access_log=settings.access_log)
+    gc.freeze()  # what was loaded lives as long as the process: the collector need not walk it during requests
+    config = uvicorn.Config(
+        create_app(components),
+        log_config=None,
+        access_log=settings.access_log,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        loop="uvloop",
+        http="httptools",
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,71 @@
+"""Small stand-ins for the three seams. They obey the same contract tests as the real adapters."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.types import BehaviorTokens, UserId
+from service.errors import ServiceError
+from service.types import Candidates, Generation, Part
+
+
+class FakeLanguageModel:
+    """Writes `text` word by word until `max_tokens`; raises `fault` instead while there is one."""
+
+    def __init__(self, text: str = "Because it is like what you enjoyed.") -> None:
+        self.text = text
+        self.fault: ServiceError | None = None
+        self.prompts: list[NDArray[np.float32]] = []
+        self.closed = False
+
+    async def generate(
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
+    ) -> Generation:
+        if self.fault is not None:
+            raise self.fault
+        self.prompts.append(prompt_embeds)
+        words = self.text.split()
+        written = words[:max_tokens]
+        finish_reason = "stop" if len(words) <= max_tokens else "length"
+        return Generation(
+            " ".join(written), tuple(range(len(written))), finish_reason, len(prompt_embeds), len(written)
+        )
+
+    async def check(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeTokenCache:
+    """A dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, BehaviorTokens] = {}
+
+    async def get(self, user_id: UserId) -> BehaviorTokens | None:
+        return self.kept.get(str(user_id))
+
+    async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
+        self.kept[str(user_id)] = tokens
+
+    async def check(self) -> Part:
+        return Part("ok", "a dictionary")
+
+    async def close(self) -> None:
+        self.kept.clear()
+
+
+class FakeRetriever:
+    """Every item scored and sorted in plain Python."""
+
+    def __init__(self, items: NDArray[np.float32]) -> None:
+        self._items = items
+
+    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.int64]) -> Candidates:
+        excluded = set(exclude_rows.tolist())
+        scored = [(float(item @ vector), row) for row, item in enumerate(self._items) if row not in excluded]
+        best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:k]
+        rows, scores = [row for _, row in best], [score for score, _ in best]
+        return Candidates(np.array(rows, np.int64), np.array(scores, np.float32))
