@@ -49,17 +49,17 @@ def load_tensors(path: Path) -> Tensors:
     """Every tensor of the file as a read-only view of the mapped file. ArtifactCorrupt where it is none."""
     size = path.stat().st_size if path.is_file() else 0
     if size < _ALIGNMENT:
-        raise ArtifactCorrupt(path.name, "a safetensors file", f"{size} bytes")
+        raise ArtifactCorrupt(path, "a safetensors file", f"{size} bytes")
     data = np.asarray(np.memmap(path, np.uint8, "r"))
     start = _ALIGNMENT + int(data[:_ALIGNMENT].view("<u8")[0])
     if start > min(size, _MAX_HEADER_BYTES):
-        raise ArtifactCorrupt(path.name, f"a header within {size} bytes", f"a header of {start} bytes")
+        raise ArtifactCorrupt(path, f"a header within {size} bytes", f"a header of {start} bytes")
     try:
         header = json.loads(data[_ALIGNMENT:start].tobytes())
         header.pop("__metadata__", None)
         return {name: _view(data[start:], **entry) for name, entry in header.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArtifactCorrupt(path.name, "a safetensors header", error) from error
+        raise ArtifactCorrupt(path, "a safetensors header", error) from error
 
 
 def _contiguous(array: NDArray[Any]) -> NDArray[Any]:
