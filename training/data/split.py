@@ -1,0 +1,169 @@
+"""The leak-free split: what a model may learn from, and what it is judged on.
+
+Interactions: the data's own split where it has one; else each user's latest ones, where it has times; else at random.
+Explanations: by item, so that no held-out row's item has an explanation to train on. Every held-out explanation pair
+is taken out of the training interactions: 78-81 % of XRec's test pairs stand in its training graph (docs/method.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.id_map import IdMap
+from training.data.dataset import Dataset, Explanations, Pairs, Rows
+from training.data.errors import LeakError
+
+TRAIN: Final = 0
+VALID: Final = 1
+TEST: Final = 2
+
+Value = TypeVar("Value", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """What is held out."""
+
+    seed: int = 0
+    """Of random splits and of the choice of held-out items."""
+    min_rating: float = 4.0
+    """Lowest rating that counts as liking; without effect on data that has no ratings."""
+    valid_share: float = 0.1
+    """Of each user's liked interactions, where the data brings no split of its own."""
+    test_share: float = 0.1
+    """The same for the test part: the latest, where the data has times."""
+    valid_item_share: float = 0.1
+    """Of all items: their explanations choose a model but never train one."""
+    test_item_share: float = 0.2
+    """Of all items: their explanations only judge a model."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Pairs of liked (user, item) rows, each pair once over all three parts, and the roles of explanations.
+
+    `train_explanations` and so on are positions in `dataset.explanations`, empty where there are none.
+    `item_roles` (num_items,) uint8 is TRAIN, VALID or TEST: the part to which an item's explanations belong.
+    `removed` were training pairs until they were held out with their explanations: a ranking may leave them out of its
+    candidates, like `train` and `disliked` (rated under `min_rating`, before the user's first held-out interaction).
+    """
+
+    train: Pairs
+    valid: Pairs
+    test: Pairs
+    removed: Pairs
+    disliked: Pairs
+    item_roles: NDArray[np.uint8]
+    train_explanations: Rows
+    valid_explanations: Rows
+    test_explanations: Rows
+
+
+def split(dataset: Dataset, config: SplitConfig, *, also_held_out: Iterable[Pairs] = ()) -> Split:
+    """The split of a data set: the same for the same data, config and `also_held_out`.
+
+    `also_held_out` are further pairs to be evaluated (rows of other files): they leave the training part too.
+    """
+    roles = item_roles(dataset.item_ids, config)
+    explanation_roles = _roles_of(dataset.explanations, roles)
+    held_out = [*also_held_out]
+    if dataset.explanations is not None:
+        held_out.append(dataset.explanations.pairs.take(explanation_roles != TRAIN))
+    pairs, parts, disliked = _liked(dataset, config)
+    in_train = parts == TRAIN
+    removed = in_train & _stand_in(pairs, held_out, dataset.num_items)
+    return Split(
+        train=pairs.take(in_train & ~removed),
+        valid=pairs.take(parts == VALID),
+        test=pairs.take(parts == TEST),
+        removed=pairs.take(removed),
+        disliked=disliked,
+        item_roles=roles,
+        train_explanations=np.flatnonzero(explanation_roles == TRAIN),
+        valid_explanations=np.flatnonzero(explanation_roles == VALID),
+        test_explanations=np.flatnonzero(explanation_roles == TEST),
+    )
+
+
+def item_roles(item_ids: IdMap, config: SplitConfig) -> NDArray[np.uint8]:
+    """TRAIN, VALID or TEST of every item, (num_items,) uint8.
+
+    A role depends on nothing but the item's outside id, the seed and the shares, so that it is the same in another
+    extract of the data, and rows that come later fall on the side on which they would have stood.
+    """
+    chances = np.array([_chance(item_id, config.seed) for item_id in item_ids.ids])
+    roles = np.full(len(chances), TRAIN, np.uint8)
+    roles[chances < config.test_item_share + config.valid_item_share] = VALID
+    roles[chances < config.test_item_share] = TEST
+    return roles
+
+
+def check_leaks(train: Pairs, evaluated: Pairs, user_ids: IdMap, item_ids: IdMap) -> None:
+    """LeakError with the outside ids of every evaluated pair that stands in `train`; silence if there is none."""
+    leaked = evaluated.take(_stand_in(evaluated, [train], len(item_ids)))
+    if leaked.num_pairs:
+        pairs = zip(leaked.users.tolist(), leaked.items.tolist(), strict=True)
+        raise LeakError([(user_ids.to_id(user), item_ids.to_id(item)) for user, item in dict.fromkeys(pairs)])
+
+
+def _chance(outside_id: int | str, seed: int) -> float:
+    """A number in [0, 1) that is the id's own under this seed."""
+    digest = blake2b(f"{seed}:{outside_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def _roles_of(explanations: Explanations | None, roles: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return roles[:0] if explanations is None else roles[explanations.items]
+
+
+def _stand_in(pairs: Pairs, others: Iterable[Pairs], num_items: int) -> NDArray[np.bool_]:
+    """Which of the pairs are among the others, (num_pairs,) bool."""
+    keys = [other.keys(num_items) for other in others]
+    return np.isin(pairs.keys(num_items), np.concatenate(keys) if keys else np.zeros(0, np.int64))
+
+
+def _liked(dataset: Dataset, config: SplitConfig) -> tuple[Pairs, NDArray[np.uint8], Pairs]:
+    """Distinct liked pairs, the part of each, and the pairs that were met before and not liked."""
+    log = dataset.interactions
+    liked = np.ones(len(log), bool) if log.ratings is None else log.ratings >= config.min_rating
+    if log.splits is not None:
+        pairs, parts = _first_of_each(log.pairs.take(liked), log.splits[liked], dataset.num_items)
+        return pairs, parts, log.pairs.take(~liked & (log.splits == TRAIN))
+    if log.timestamps is None:
+        pairs, _ = _first_of_each(log.pairs.take(liked), np.zeros(int(liked.sum()), np.uint8), dataset.num_items)
+        order = np.random.default_rng(config.seed).permutation(pairs.num_pairs)
+        return pairs, _latest_held_out(pairs.users, order, config), log.pairs.take(~liked)
+    pairs, times = _first_of_each(log.pairs.take(liked), log.timestamps[liked], dataset.num_items)
+    parts = _latest_held_out(pairs.users, np.lexsort((pairs.items, times)), config)
+    horizon = np.full(dataset.num_users, np.iinfo(np.int64).max)
+    np.minimum.at(horizon, pairs.users[parts != TRAIN], times[parts != TRAIN])
+    return pairs, parts, log.pairs.take(~liked & (log.timestamps < horizon[log.users]))
+
+
+def _first_of_each(pairs: Pairs, values: NDArray[Value], num_items: int) -> tuple[Pairs, NDArray[Value]]:
+    """Every pair once, ordered by user, then item, with its smallest value: the earliest time, the earliest part."""
+    order = np.lexsort((values, pairs.keys(num_items)))
+    keys = pairs.keys(num_items)[order]
+    first = order[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else order
+    return pairs.take(first), values[first]
+
+
+def _latest_held_out(users: Rows, order: Rows, config: SplitConfig) -> NDArray[np.uint8]:
+    """Parts of pairs: of each user's, in `order`, the last `test_share` are TEST and those before them VALID."""
+    by_user = order[np.argsort(users[order], kind="stable")]
+    counts = np.bincount(users)
+    starts = np.cumsum(counts) - counts
+    owner = users[by_user]
+    from_end = counts[owner] - (np.arange(len(users)) - starts[owner])  # 1 for a user's last
+    num_test = np.round(counts * config.test_share)[owner]
+    num_valid = np.round(counts * config.valid_share)[owner]
+    parts = np.full(len(users), TRAIN, np.uint8)
+    parts[by_user[from_end <= num_test + num_valid]] = VALID
+    parts[by_user[from_end <= num_test]] = TEST
+    return parts
