@@ -58,8 +58,17 @@ def download_wheel(requirement: str, sha256: str, *, cache: Path | None = None) 
         if found != sha256:
             raise DownloadError(requirement, f"{wheel.name} has sha256 {found}, pinned is {sha256}")
         shutil.rmtree(home, ignore_errors=True)  # a damaged older copy, if there is one: see _verified
-        _move_unless_there(aside, home)
+        rename_unless_there(aside, home)
         return home / wheel.name
+
+
+def rename_unless_there(source: Path, target: Path) -> None:
+    """Rename a folder in one step; when another process was first with the same content, its copy stays."""
+    try:
+        source.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
 
 
 def _verified(home: Path, sha256: str) -> Path | None:
@@ -72,15 +81,6 @@ def _only_wheel(requirement: str, folder: Path) -> Path:
     if len(wheels) != 1:
         raise DownloadError(requirement, f"pip left {[wheel.name for wheel in wheels]}, expected one wheel")
     return wheels[0]
-
-
-def _move_unless_there(source: Path, target: Path) -> None:
-    """Rename in one step; when another process was first with the same content, its copy stays."""
-    try:
-        source.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
 
 
 def _pip_download(requirement: str, *, into: Path, scratch: Path) -> None:
