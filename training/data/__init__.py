@@ -4,6 +4,7 @@ from training.data.build import Tables, build_dataset
 from training.data.canonical import read_dataset, write_dataset
 from training.data.dataset import Dataset, Explanations, Interactions, ItemTable, Pairs, Rows, digest
 from training.data.errors import DataError, DatasetError, LeakError
+from training.data.movielens import read_movielens
 from training.data.rows import GivenRows, read_rows
 from training.data.split import Split, SplitConfig, check_leaks, item_roles, split
 from training.data.tabular import read_tabular
@@ -28,6 +29,7 @@ __all__ = [
     "digest",
     "item_roles",
     "read_dataset",
+    "read_movielens",
     "read_rows",
     "read_tabular",
     "read_xrec",

