@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from model_store.errors import ModelStoreError
@@ -88,6 +89,22 @@ def run(
         raise typer.Exit(1) from error
     _print_what_is_served(settings, components, listener)
     _serve(settings, components, listener)
+
+
+@app.command()
+def demo(
+    store: Annotated[Path, _setting("store", "Folder of published versions.")] = Settings.store,
+    port: Annotated[int, _setting("port", "Port to listen on; another one if it is taken.")] = Settings.port,
+    stop: Annotated[bool, typer.Option("--exit", help="Stop after the answers instead of serving on.")] = False,
+) -> None:
+    """Start the service on the latest version, ask it for three users and print the answers."""
+    from service.demo import DemoFailed, run_demo  # a client of the service: `run` need not load it
+
+    try:
+        run_demo(store, port, leave_running=not stop, console=console)
+    except (ModelStoreError, DemoFailed) as error:
+        console.print(f"[red]the demo failed:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(1) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:
