@@ -101,15 +101,15 @@ class IdMap:
         return cls(kind, ids, keys, rows)
 
 
-def _table_of(ids: Sequence[object], kind: str) -> NDArray[np.int64] | StringTable:
+def _table_of(ids: Sequence[int | str], kind: str) -> NDArray[np.int64] | StringTable:
     if all(isinstance(outside_id, str) for outside_id in ids):
         return StringTable.from_strings(str(outside_id) for outside_id in ids)
-    numbers = [_as_int(outside_id) for outside_id in ids if not isinstance(outside_id, str)]
-    if len(numbers) != len(ids) or any(isinstance(outside_id, bool) for outside_id in ids):
+    if not all(isinstance(outside_id, int | np.integer) and not isinstance(outside_id, bool) for outside_id in ids):
         raise TypeError(f"{kind} ids must be all int or all str")
-    if None in numbers:
-        raise ValueError(f"{kind} ids must be integers of 64 bits")
-    return np.array(numbers, np.int64)
+    try:
+        return np.array(ids, np.int64)
+    except OverflowError:
+        raise ValueError(f"{kind} ids must be integers of 64 bits") from None
 
 
 def _keys_of(ids: StringTable) -> NDArray[np.int64]:
