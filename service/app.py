@@ -28,8 +28,7 @@ from service.errors import (
     UnknownUser,
 )
 from service.logs import request_id
-from service.routes import PROBLEM_JSON, router
-from service.schemas import Problem
+from service.routes import PROBLEM_JSON, problems, router
 from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ def create_app(components: Components) -> FastAPI:
         title="beat-serve",
         description="Recommendations, and why: behaviour tokens injected into a frozen language model.",
         lifespan=lifespan,
-        responses={500: {"description": "Our mistake.", "content": {PROBLEM_JSON: {}}, "model": Problem}},
+        responses=problems({500: "Our mistake; the log has more under the request id."}),
     )
     app.state.components = components
     app.include_router(router)

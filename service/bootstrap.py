@@ -119,7 +119,16 @@ def _language_model(settings: Settings, artifact: Artifact) -> Callable[[], Lang
     """What makes the language model, to be called in a thread: loading one takes seconds; None for templates only."""
     if settings.llm == "none":
         return None
-    url = settings.llm_url
-    if url is not None:
-        return lambda: _vllm(url, settings, artifact)
-    return lambda: _transformers(settings, artifact)
+    return lambda: _transformers(settings, artifact) if settings.llm_url is None else _vllm(settings, artifact)
+
+
+def _transformers(settings: Settings, artifact: Artifact) -> LanguageModel:
+    from service.adapters.transformers_model import TransformersModel  # imports torch: only where it is chosen
+
+    return TransformersModel(artifact.language_model_path, artifact.manifest.language_model)
+
+
+def _vllm(settings: Settings, artifact: Artifact) -> LanguageModel:
+    from service.adapters.vllm_model import VllmModel
+
+    return VllmModel(settings.llm_url, artifact.manifest.language_model, timeout_s=settings.llm_timeout_s)

@@ -50,10 +50,10 @@ class Engine:
         self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
     ) -> Generation:
         """As LanguageModel.generate; NotReady while it starts, LanguageModelUnavailable while it is down."""
-        if self._model is None or self._part.state == "starting":
-            raise NotReady("the language model")
         if self._part.state == "down":
             raise LanguageModelUnavailable(self._part.detail)
+        if self._model is None or self._part.state == "starting":
+            raise NotReady("the language model")
         try:
             return await self._model.generate(prompt_embeds, max_tokens=max_tokens, temperature=temperature)
         except LanguageModelUnavailable as error:
@@ -68,8 +68,7 @@ class Engine:
         """Stop checking and close the language model."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait({self._task})
         if self._model is not None:
             await self._model.close()
 
@@ -84,8 +83,9 @@ class Engine:
                 await asyncio.sleep(min(_RECHECK_S, self._check_interval_s))
                 continue
             self._set(Part("ok"))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._check_interval_s)
+            with contextlib.suppress(TimeoutError):  # not wait_for: before Python 3.12 it can swallow a cancellation
+                async with asyncio.timeout(self._check_interval_s):
+                    await self._wake.wait()
 
     def _set(self, part: Part) -> None:
         if part.state != self._part.state:

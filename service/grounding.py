@@ -40,7 +40,7 @@ def template(title: str, evidence: Evidence) -> str:
             f"{title} is close to {_listed([past.title for past in evidence.past_items])} in your history."
         )
     if evidence.shared_words:
-        sentences.append(f"What it shares with your taste: {_listed(list(evidence.shared_words))}.")
+        sentences.append(f"What {title} shares with your taste: {_listed(list(evidence.shared_words))}.")
     if not sentences:
         sentences.append(f"Nothing in your history speaks for {title}.")
     return " ".join(sentences)

@@ -1,9 +1,11 @@
 """The routes: take the request, call one use case, answer."""
 
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 
 from service.bootstrap import Components
 from service.schemas import (
@@ -15,7 +17,29 @@ from service.schemas import (
     RecommendResponse,
 )
 
-router = APIRouter()
+
+class JsonRequest(Request):
+    """A request whose body orjson parses: what json.loads cannot take (huge numbers, deep nesting) is a 422 as well."""
+
+    async def json(self) -> Any:
+        """The body's value. Raises json.JSONDecodeError."""
+        return orjson.loads(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """A route that hands a JsonRequest to its function."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind our request class."""
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return handle_json
+
+
+router = APIRouter(route_class=JsonRoute)
 
 PROBLEM_JSON = "application/problem+json"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -26,13 +50,10 @@ def json_response(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
 
 
-def _problems(**descriptions: str) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI entries of a route's failures, keyed status_404 and so on."""
-    schema = {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}
-    return {
-        int(name.removeprefix("status_")): {"description": text, "content": {PROBLEM_JSON: schema}}
-        for name, text in descriptions.items()
-    }
+def problems(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of failures by status. The schema stands in each: FastAPI would call a model application/json."""
+    content = {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": text, "content": content} for status, text in descriptions.items()}
 
 
 def _components(request: Request) -> Components:
@@ -43,19 +64,22 @@ def _components(request: Request) -> Components:
 ComponentsDep = Annotated[Components, Depends(_components)]
 
 _BAD_REQUEST = "The body is not what the schema asks for."
-_EXPLAIN_PROBLEMS = _problems(
-    status_404="No such user or item in the served model.",
-    status_422=_BAD_REQUEST,
-    status_429="Too many explanations are under way; see Retry-After.",
-    status_503="The language model is starting or down; see Retry-After.",
-    status_504="The language model took too long.",
+_RECOMMEND_PROBLEMS = problems({404: "No such user in the served model.", 422: _BAD_REQUEST})
+_EXPLAIN_PROBLEMS = problems(
+    {
+        404: "No such user or item in the served model.",
+        422: _BAD_REQUEST,
+        429: "Too many explanations are under way; see Retry-After.",
+        503: "The language model is starting or down; see Retry-After.",
+        504: "The language model took too long.",
+    }
 )
 
 
 @router.post(
     "/recommend",
     response_model=RecommendResponse,
-    responses=_problems(status_404="No such user in the served model.", status_422=_BAD_REQUEST),
+    responses=_RECOMMEND_PROBLEMS,
     summary="Items for a user, best first",
 )
 async def recommend(body: RecommendRequest, parts: ComponentsDep) -> Response:

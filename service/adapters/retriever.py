@@ -11,7 +11,7 @@ _MAX_OVERFETCH = 1024
 
 
 class ExactRetriever:
-    """Every item scored; the answer is right by definition.
+    """Every item scored; the answer is right by definition. Of items that tie, the lower row comes first.
 
     Shapes: items (num_items, dim) float32.
     """
@@ -23,9 +23,9 @@ class ExactRetriever:
         scores = self._items @ vector  # (num_items,)
         scores[exclude_rows] = -np.inf
         k = min(k, len(scores))
-        rows = np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(k)
-        rows = rows[np.lexsort((rows, -scores[rows]))]
-        rows = rows[np.isfinite(scores[rows])]
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]  # all that tie with the k-th stay in the race
+        rows = np.flatnonzero((scores >= least) & (scores > -np.inf))
+        rows = rows[np.argsort(-scores[rows], kind="stable")][:k]
         return Candidates(rows.astype(np.int64), scores[rows])
 
 

@@ -67,8 +67,8 @@ class RedisTokenCache:
         self._prefix = f"beat:{version}:u:"
         self._ttl_s = ttl_s
         self._telemetry = telemetry
-        self._redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
+        self._redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
                 url,
                 max_connections=pool_size,
                 timeout=timeout_s,

@@ -1,0 +1,114 @@
+"""One contract over every retriever; the answers follow from how the vectors were made."""
+
+from collections.abc import Callable
+
+import faiss
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.adapters.retriever import ExactRetriever, FaissRetriever
+from service.interfaces import Retriever
+from tests.fakes import FakeRetriever
+
+Items = NDArray[np.float32]
+NOTHING = np.empty(0, np.int64)
+
+
+def _hnsw(items: Items) -> FaissRetriever:
+    index = faiss.IndexHNSWFlat(items.shape[1], 16, faiss.METRIC_INNER_PRODUCT)
+    index.add(items)
+    return FaissRetriever(items, faiss.serialize_index(index))
+
+
+RETRIEVERS: dict[str, Callable[[Items], Retriever]] = {
+    "exact": ExactRetriever,
+    "flat": FaissRetriever,
+    "hnsw": _hnsw,
+    "fake": FakeRetriever,
+}
+
+
+@pytest.fixture(params=RETRIEVERS)
+def make(request: pytest.FixtureRequest) -> Callable[[Items], Retriever]:
+    return RETRIEVERS[request.param]
+
+
+@pytest.fixture
+def ladder() -> Items:
+    """Item r scores exactly r for the vector (1, 0), whatever its second coordinate."""
+    return np.stack([np.arange(200, dtype=np.float32), np.tile([1, -1], 100).astype(np.float32)], axis=1)
+
+
+EAST = np.array([1, 0], np.float32)
+
+
+def test_the_best_come_first_with_their_inner_products(make, ladder):
+    """The top of the ladder, and each score is the dot product."""
+    found = make(ladder).retrieve(EAST, 3, NOTHING)
+    assert found.rows.tolist() == [199, 198, 197]
+    assert found.scores.tolist() == [199, 198, 197]
+    assert (found.rows.dtype, found.scores.dtype) == (np.int64, np.float32)
+
+
+def test_excluded_items_never_appear_and_their_places_are_filled(make, ladder):
+    """Without the upper rungs (one of them named twice), the next ones come, still k of them."""
+    found = make(ladder).retrieve(EAST, 3, np.array([199, 197, 199, 5]))
+    assert found.rows.tolist() == [198, 196, 195]
+
+
+def test_a_catalogue_that_runs_out_gives_what_it_has(make, ladder):
+    """With all but two items excluded, both are found, and no row is made up."""
+    found = make(ladder).retrieve(EAST, 10, np.arange(2, 200))
+    assert found.rows.tolist() == [1, 0]
+
+
+def test_nothing_is_left_when_all_is_excluded(make, ladder):
+    """An empty answer, not an error."""
+    found = make(ladder).retrieve(EAST, 10, np.arange(200))
+    assert found.rows.tolist() == []
+    assert found.scores.tolist() == []
+
+
+def test_k_beyond_the_catalogue_gives_the_whole_catalogue(make, ladder):
+    """Every item once, best first."""
+    assert make(ladder).retrieve(EAST, 1000, NOTHING).rows.tolist() == list(range(199, -1, -1))
+
+
+def test_many_exclusions_agree_with_exact_search():
+    """Beyond the over-fetching limit the index filters by itself; the answer stays the exact one."""
+    rng = np.random.default_rng(0)
+    items = rng.normal(size=(3000, 8)).astype(np.float32)
+    vector = rng.normal(size=8).astype(np.float32)
+    seen = rng.permutation(3000)[:2000]
+    exact = ExactRetriever(items).retrieve(vector, 20, seen)
+    found = FaissRetriever(items).retrieve(vector, 20, seen)
+    assert found.rows.tolist() == exact.rows.tolist()
+    np.testing.assert_allclose(found.scores, exact.scores, rtol=1e-5)
+
+
+def test_an_index_that_visits_too_little_still_fills_the_answer(ladder):
+    """An inverted index that looks at one of four lists holds too few items for k: the exact answer is given."""
+    quantizer = faiss.IndexFlatIP(2)
+    index = faiss.IndexIVFFlat(quantizer, 2, 4, faiss.METRIC_INNER_PRODUCT)
+    index.train(ladder)
+    index.add(ladder)
+    found = FaissRetriever(ladder, faiss.serialize_index(index)).retrieve(EAST, 190, np.array([199]))
+    assert found.rows.tolist() == list(range(198, 8, -1))
+
+
+def test_exact_search_is_numpy_sorting():
+    """An independent formula: a stable sort of all scores."""
+    rng = np.random.default_rng(1)
+    items = rng.integers(-3, 4, size=(500, 4)).astype(np.float32)  # many ties
+    vector = np.array([1, 2, -1, 3], np.float32)
+    found = ExactRetriever(items).retrieve(vector, 50, NOTHING)
+    assert found.rows.tolist() == np.argsort(-(items @ vector), kind="stable")[:50].tolist()
+
+
+def test_an_index_over_other_vectors_is_refused(ladder):
+    """An index with one item too few would shift every answer."""
+    index = faiss.IndexFlatIP(2)
+    index.add(ladder[:-1])
+    with pytest.raises(ValueError, match="199"):
+        FaissRetriever(ladder, faiss.serialize_index(index))

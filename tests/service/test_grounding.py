@@ -1,0 +1,52 @@
+"""What may be said."""
+
+import pytest
+
+from model_store.types import BehaviorTokens
+from service.grounding import Verdict, check, template
+from service.types import Evidence, Generation, LabelledTokens, PastItem
+
+TOKENS = LabelledTokens(BehaviorTokens(0, (0,) * 5), ("a",) * 6)
+
+
+def _generation(text: str, finish_reason="stop") -> Generation:
+    return Generation(text, (1,), finish_reason, 10, 1)
+
+
+def _evidence(*, words: tuple[str, ...] = (), titles: tuple[str, ...] = ()) -> Evidence:
+    return Evidence(TOKENS, TOKENS, words, tuple(PastItem(title, title, 0.5) for title in titles))
+
+
+@pytest.mark.parametrize(
+    ("text", "finish_reason", "verdict"),
+    [
+        (" You like\nspace  films. ", "stop", Verdict("You like space films.", None)),
+        ("You like space films", "stop", Verdict("You like space films", None)),
+        ("You like space. It has", "length", Verdict("You like space.", "breaks_off")),
+        ('He said "yes!" and then', "length", Verdict('He said "yes!"', "breaks_off")),
+        ("It costs 3.5 and runs on version 2.0 of", "length", Verdict(None, "breaks_off")),
+        ("You like space.", "length", Verdict("You like space.", None)),
+        ("You like space and", "length", Verdict(None, "breaks_off")),
+        ("", "stop", Verdict(None, "empty")),
+        (" \n\t", "stop", Verdict(None, "empty")),
+    ],
+)
+def test_only_whole_sentences_of_a_text_that_ran_out_are_kept(text, finish_reason, verdict):
+    """A finished text stays as it is; an unfinished one ends with its last whole sentence, or is given up."""
+    assert check(_generation(text, finish_reason)) == verdict
+
+
+def test_the_template_says_past_items_and_shared_words():
+    """Every word in it comes from the evidence."""
+    said = template("Alien", _evidence(words=("space", "horror"), titles=("Aliens", "The Thing", "Solaris")))
+    assert said == (
+        "Alien is close to Aliens, The Thing and Solaris in your history. "
+        "What Alien shares with your taste: space and horror."
+    )
+
+
+def test_the_template_says_only_what_there_is():
+    """One part of the evidence gives one sentence; none gives an honest one."""
+    assert template("Alien", _evidence(titles=("Aliens",))) == "Alien is close to Aliens in your history."
+    assert template("Alien", _evidence(words=("space",))) == "What Alien shares with your taste: space."
+    assert template("Alien", _evidence()) == "Nothing in your history speaks for Alien."
