@@ -26,7 +26,7 @@ class RowLists:
 
     @classmethod
     def from_pairs(cls, rows: ArrayLike, values: ArrayLike, num_rows: int) -> Self:
-        """The lists of parallel (row, value) arrays; a list keeps the order of its pairs. ValueError beyond num_rows."""
+        """The lists of parallel (row, value) arrays, each in the order of its pairs. ValueError beyond num_rows."""
         rows = np.asarray(rows, np.int64)
         if rows.max(initial=-1) >= num_rows:
             raise ValueError(f"row {rows.max()} of {num_rows}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ Vectors = NDArray[np.float32]
 Codes = NDArray[np.uint16]
 
 _CHUNK_ROWS = 1024  # x codebook_size floats of scores at a time: they stay in the processor's cache
+_ROUNDING = np.float32(8 * np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,13 +30,18 @@ class MacroQuantizer:
         """Nearest codeword of each vector. Shapes: x (n, dim) -> codes (n,) uint16. ValueError unless finite."""
         codes = np.empty(len(x), np.uint16)
         for rows in _chunks(x):
-            codes[rows] = _nearest(_finite(x[rows]), self.codebook)
+            codes[rows] = _nearest(_finite(x[rows]), self.codebook, self._squared)
         return codes
 
     def decode(self, codes: NDArray[np.integer]) -> Vectors:
         """Codewords. Shapes: codes (n,) -> (n, dim)."""
         codewords: Vectors = self.codebook[codes]
         return codewords
+
+    @cached_property
+    def _squared(self) -> Vectors:
+        squared: Vectors = np.einsum("kd,kd->k", self.codebook, self.codebook)
+        return squared  # kept: for a single node it would be most of the work
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +56,7 @@ class MicroQuantizer:
         for rows in _chunks(residual):
             left = _finite(residual[rows])
             for level, codebook in enumerate(self.codebooks):
-                codes[rows, level] = _nearest(left, codebook)
+                codes[rows, level] = _nearest(left, codebook, self._squared[level])
                 left = left - codebook[codes[rows, level]]
         return codes
 
@@ -59,6 +66,11 @@ class MicroQuantizer:
         for level, codebook in enumerate(self.codebooks):
             total += codebook[codes[:, level]]
         return total
+
+    @cached_property
+    def _squared(self) -> Vectors:
+        squared: Vectors = np.einsum("lkd,lkd->lk", self.codebooks, self.codebooks)
+        return squared
 
 
 def _chunks(x: Vectors) -> Iterator[slice]:
@@ -72,22 +84,24 @@ def _finite(x: Vectors) -> Vectors:
     return x
 
 
-def _nearest(x: Vectors, codebook: Vectors) -> Codes:
-    """argmin_k |x - c_k|^2 = argmin_k |c_k|^2 - 2 x.c_k. Shapes: x (n, dim) -> (n,)."""
-    squared = np.einsum("kd,kd->k", codebook, codebook)
+def _nearest(x: Vectors, codebook: Vectors, squared: Vectors) -> Codes:
+    """Codes that minimise |x - c_k|^2, that is |c_k|^2 - 2 x.c_k.
+
+    Shapes: x (n, dim), codebook (codebook_size, dim), squared (codebook_size,): |c_k|^2 -> codes (n,).
+    """
     scores = x @ codebook.T  # (n, codebook_size)
     scores *= -2
     scores += squared
     codes: NDArray[np.int64] = scores.argmin(-1)
-    best = scores[np.arange(len(x)), codes]
     # A matrix product rounds differently with the number of its rows. Codewords closer together than that are
     # compared again, exactly, so that a node gets the same codes alone and in any batch.
-    norms = np.sqrt(np.einsum("nd,nd->n", x, x))
     reach = np.sqrt(squared.max())
-    tolerance = 8 * np.finfo(np.float32).eps * np.sqrt(x.shape[1]) * reach * (norms + reach)
-    near = scores <= (best + tolerance)[:, None]
-    for row in np.flatnonzero(near.sum(-1) > 1):
-        candidates = np.flatnonzero(near[row])
-        gaps = codebook[candidates].astype(np.float64) - x[row]
-        codes[row] = candidates[(gaps * gaps).sum(-1).argmin()]
+    norms = np.sqrt(np.einsum("nd,nd->n", x, x))
+    tolerance = _ROUNDING * np.sqrt(x.shape[1]) * reach * (norms + reach)
+    near = scores <= (scores[np.arange(len(x)), codes] + tolerance)[:, None]
+    if np.count_nonzero(near) > len(x):
+        for row in np.flatnonzero(np.count_nonzero(near, axis=-1) > 1):
+            candidates = np.flatnonzero(near[row])
+            gaps = codebook[candidates].astype(np.float64) - x[row]
+            codes[row] = candidates[(gaps * gaps).sum(-1).argmin()]
     return codes.astype(np.uint16)
