@@ -58,7 +58,8 @@ $(VLLM_VENV)/.installed:
 	@touch $@
 
 vllm: $(STAMP) $(VLLM_VENV)/.installed ## serve the published artifact's LLM with vLLM on 127.0.0.1:8101
-	@$(BIN)/python -m tests.vllm_server --python $(VLLM_VENV)/bin/python --store $(STORE) --port $(VLLM_PORT)
+	@docker/vllm.sh $(VLLM_VENV)/bin/python $$($(BIN)/python -c 'import sys; from pathlib import Path; from model_store import ModelStore; \
+	artifact = ModelStore(Path(sys.argv[1])).load("latest"); print(artifact.language_model_path, artifact.manifest.language_model.name)' $(STORE)) $(VLLM_PORT)
 
 test-vllm: $(STAMP) $(VLLM_VENV)/.installed ## the tests against a real vLLM server
 	@$(BIN)/python -m pytest -m vllm
