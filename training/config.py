@@ -1,0 +1,172 @@
+"""RunConfig: everything a training run is told, one frozen dataclass a stage, read once from TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from training.data import SplitConfig
+from training.fetch_language_model import DEFAULT
+from training.supervision import SupervisionConfig
+from training.toml_fields import ConfigError, build
+
+__all__ = [
+    "ConfigError",
+    "DataConfig",
+    "EvaluationConfig",
+    "ExportConfig",
+    "ProjectorConfig",
+    "RunConfig",
+    "SplitConfig",
+    "SupervisionConfig",
+    "TokenizerConfig",
+    "VectorsConfig",
+    "config_from_toml",
+    "read_config",
+]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where interactions, items and explanations come from."""
+
+    reader: Literal["movielens", "xrec", "tabular", "canonical"] = "canonical"
+    """movielens (downloaded), or the form of a folder: xrec's Parquet, plain CSV / Parquet, canonical Parquet."""
+    folder: str = ""
+    """The data's folder; `--data` goes before it. movielens needs none."""
+
+
+@dataclass(frozen=True)
+class VectorsConfig:
+    """LightGCN (arXiv:2002.02126): interactions to user and item vectors."""
+
+    dim_per_level: int = 64
+    """Dimensions for each of the 5 micro codes: vectors are 5 times as wide."""
+    num_layers: int = 2
+    """Propagation steps; a vector is the mean over all layers, the start included."""
+    start: Literal["spectral", "xavier"] = "spectral"
+    """First vectors: closed-form graph filter (strong at once), or random."""
+    max_epochs: int = 0
+    """Most passes over the training edges; the best on valid edges is kept, and the start counts: 0 keeps the start."""
+    patience: int = 3
+    """Epochs without a better valid NDCG@20 after which training stops."""
+    loss: Literal["bpr", "sampled_softmax"] = "sampled_softmax"
+    """One negative an edge with the log-sigmoid of the difference, or all negatives of the batch at once."""
+    num_negatives: int = 1024
+    """Random items that share a batch of sampled_softmax; bpr draws one an edge."""
+    batch_size: int = 16384
+    """Training edges a step; every step propagates over the whole graph."""
+    learning_rate: float = 0.005
+    """Of Adam, as a share of the start's root mean square, so that it means the same for every width and start."""
+    temperature: float = 1.0
+    """Divisor of scores in the loss. A spectral start has users and items of mean length 1."""
+    num_valid_users: int = 4000
+    """Users on whose valid edges epochs and filters are compared; all where there are fewer."""
+
+    def __post_init__(self) -> None:
+        if self.start == "xavier" and not self.max_epochs:
+            raise ValueError("start 'xavier' needs max_epochs above 0")
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Quantizers: vectors to 1 macro and 5 micro codes (residual k-means)."""
+
+    codebook_size: int = 512
+    """Codes of each of the 6 levels."""
+    kmeans_iterations: int = 25
+    """Lloyd iterations of each level."""
+    text_dim: int = 64
+    """Width of the items' text vectors; 0 leaves texts out."""
+    text_weight: float = 0.5
+    """Length of text vectors beside graph vectors of length 1."""
+
+
+@dataclass(frozen=True)
+class ProjectorConfig:
+    """Soft tokens for the frozen LLM."""
+
+    language_model: str = DEFAULT
+    """The default's name, a local Hugging Face folder, or a hub id."""
+    num_style: int = 12
+    """Soft tokens that are the same for every pair."""
+    max_steps: int = 300
+    """Most optimiser steps."""
+    batch_size: int = 8
+    """Explanations a step."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    alignment_weight: float = 1.0
+    """Weight of the semantic alignment regularisation (arXiv:2512.15614)."""
+    title_dropout: float = 0.5
+    """Share of prompts without the item's title and text: else the LLM reads those and ignores the tokens."""
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is measured, and on how much."""
+
+    max_rows: int = 300
+    """Held-out explanation rows; a random sample where there are more."""
+    bootstrap_samples: int = 1000
+    """Resamples behind every interval."""
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """The published artifact."""
+
+    hnsw_from: int = 100_000
+    """Items from which the index is a graph (HNSW); below it is exact."""
+    hnsw_links: int = 32
+    """Neighbours of each node of that graph."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole run. Its TOML has `name` and `seed` on top and one table a stage."""
+
+    name: str = "run"
+    """Name of the published versions: letters, digits, dots, dashes."""
+    seed: int = 0
+    """Of everything random but the split, which has its own so that seeds can be compared on one split."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Reading."""
+    split: SplitConfig = field(default_factory=SplitConfig)
+    """Holding out."""
+    vectors: VectorsConfig = field(default_factory=VectorsConfig)
+    """Graph to vectors."""
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
+    """Explanation targets where the data has none."""
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    """Vectors to codes."""
+    projector: ProjectorConfig = field(default_factory=ProjectorConfig)
+    """Codes to soft tokens."""
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    """Figures."""
+    export: ExportConfig = field(default_factory=ExportConfig)
+    """Publishing."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values by stage, as the manifest keeps them."""
+        return asdict(self)
+
+
+def read_config(path: Path) -> RunConfig:
+    """The config in a TOML file. ConfigError names the file and the key at fault."""
+    try:
+        return config_from_toml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such config") from None
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def config_from_toml(text: str) -> RunConfig:
+    """The config that TOML text says; what it does not say has its default. ConfigError."""
+    try:
+        return build(RunConfig, tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not TOML: {error}") from error
