@@ -76,4 +76,5 @@ def joint_cosines(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_ro
         squares += np.einsum("nd,nd->n", vectors, vectors)
         own_square += own @ own
     norms = np.sqrt(squares * own_square)
-    return np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
+    cosines: NDArray[np.float32] = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
+    return cosines

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
 from service.errors import ServiceError
-from service.types import Candidates, Generation, Part
+from service.types import Candidates, FinishReason, Generation, Part
 
 
 class FakeLanguageModel:
@@ -25,7 +25,7 @@ class FakeLanguageModel:
         self.prompts.append(prompt_embeds)
         words = self.text.split()
         written = words[:max_tokens]
-        finish_reason = "stop" if len(words) <= max_tokens else "length"
+        finish_reason: FinishReason = "stop" if len(words) <= max_tokens else "length"
         return Generation(
             " ".join(written), tuple(range(len(written))), finish_reason, len(prompt_embeds), len(written)
         )

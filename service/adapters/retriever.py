@@ -52,11 +52,17 @@ class FaissRetriever:
             kept = _outside(rows[0], exclude_rows)[:k]
         else:
             allowed = faiss.IDSelectorNot(faiss.IDSelectorBatch(exclude_rows))
-            scores, rows = self._index.search(query, k, params=faiss.SearchParameters(sel=allowed))
+            scores, rows = self._index.search(query, k, params=_only(allowed))
             kept = np.flatnonzero(rows[0] >= 0)
         if len(kept) < wanted:  # an approximate index may visit too few items; exact search always finds them
             return self._exact.retrieve(vector, k, exclude_rows)
         return Candidates(rows[0, kept], scores[0, kept])
+
+
+def _only(allowed: faiss.IDSelector) -> faiss.SearchParameters:
+    params = faiss.SearchParameters()
+    params.sel = allowed
+    return params
 
 
 def _flat(items: NDArray[np.float32]) -> faiss.Index:

@@ -143,8 +143,7 @@ class RedisTokenCache:
 
     async def _round_trip(self, keys: list[str], puts: dict[str, bytes]) -> list[bytes | None]:
         if not puts:
-            values: list[bytes | None] = await self._redis.mget(keys)
-            return values
+            return await self._redis.mget(keys)  # type: ignore[return-value]  # bytes: decode_responses is off
         pipeline = self._redis.pipeline(transaction=False)
         for key, value in puts.items():
             pipeline.set(key, value, ex=self._ttl_s)
