@@ -11,11 +11,13 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
+from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings
 from training.data import Pairs, Rows, Split
 from training.metrics import ndcg_at_k, recall_at_k
 
 Vectors = NDArray[np.float32]
+Codes = NDArray[np.uint16]
 Part = Literal["valid", "test"]
 
 KS = (10, 20, 50)
@@ -75,6 +77,33 @@ def evaluate_ranking(
     )
 
 
+def graph_rankings(embeddings: NodeEmbeddings, split: Split) -> dict[str, RankingResult]:
+    """Test ranking of the vectors, of users folded in from their training history alone, and of popularity."""
+    num_users, num_items = len(embeddings.users), len(embeddings.items)
+    folded = fold_in_all(embeddings, split.train, num_users)
+    return {
+        "vectors": evaluate_ranking(embeddings.users, embeddings.items, split),
+        "fold-in": evaluate_ranking(folded, embeddings.items, split),
+        "popularity": evaluate_ranking(*popularity_vectors(split, num_users, num_items), split),
+    }
+
+
+def token_rankings(
+    user: SideTokenizer, item: SideTokenizer, user_codes: Codes, item_codes: Codes, dim_graph: int, split: Split
+) -> dict[str, RankingResult]:
+    """Test ranking of what all six codes decode to, and of what the macro codes alone do.
+
+    Only the graph dimensions rank, as with vectors. Shapes: user_codes (num_users, 6), item_codes (num_items, 6).
+    """
+    users, items = user.decode(user_codes)[:, :dim_graph], item.decode(item_codes)[:, :dim_graph]
+    macro_users = user.macro.decode(user_codes[:, 0])[:, :dim_graph]
+    macro_items = item.macro.decode(item_codes[:, 0])[:, :dim_graph]
+    return {
+        "tokens only": evaluate_ranking(users, items, split),
+        "macro only": evaluate_ranking(macro_users, macro_items, split),
+    }
+
+
 def popularity_vectors(split: Split, num_users: int, num_items: int) -> tuple[Vectors, Vectors]:
     """One-dimensional user and item vectors that rank every item by its number of training users."""
     popularity = np.bincount(split.train.items, minlength=num_items).astype(np.float32)
@@ -102,7 +131,7 @@ def _matrix(parts: Iterable[Pairs], user_vectors: Vectors, item_vectors: Vectors
 
 def _hits(users: Vectors, items: Vectors, masked: sp.csr_matrix, target: sp.csr_matrix, k: int) -> NDArray[np.bool_]:
     """Whether the r-th best item is relevant, (num_users, k)."""
-    scores = torch.from_numpy(users) @ torch.from_numpy(items).T
+    scores = torch.from_numpy(users @ items.T)
     rows, columns = masked.nonzero()
     scores[torch.from_numpy(rows), torch.from_numpy(columns)] = -torch.inf
     top = torch.topk(scores, k, dim=1).indices.numpy()

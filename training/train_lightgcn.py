@@ -1,7 +1,7 @@
 """Interactions to vectors: LightGCN (arXiv:2002.02126) from a spectral or a random start.
 
-x_final = mean over layers l = 0..L of A~^l x_0, A~ the symmetrically normalised adjacency. The spectral x_0 is made such
-that x_final is the closed form of training.spectral: there one propagation multiplies each dimension by its s.
+x_final = mean over layers l = 0..L of A~^l x_0, A~ the symmetrically normalised adjacency. The spectral x_0 is such
+that x_final is the closed form of training.spectral, where one propagation multiplies each dimension by its s.
 """
 
 from __future__ import annotations

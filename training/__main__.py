@@ -1,0 +1,111 @@
+"""beat-train: train, judge and publish models that explain their recommendations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from model_store.errors import ModelStoreError
+from training.config import ConfigError, RunConfig, read_config
+from training.data import DataError
+from training.data.wheels import DownloadError
+from training.fetch_language_model import LanguageModelNotFetched
+from training.toml_fields import documented
+
+DEFAULT_STORE = Path("model_store/artifacts")
+FAILED = 1
+INTERRUPTED = 130
+"""Exit code of what Ctrl-C ended, as shells count it."""
+
+app = typer.Typer(
+    name="beat-train",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Begin with: [bold]beat-train run training/configs/movies.toml[/bold] (the movie demo; downloads its data).",
+)
+
+Store = Annotated[Path, typer.Option(help="Folder of published versions; finished stages are kept in it too.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the data, in place of the config's own.")]
+
+
+@app.callback()
+def main() -> None:
+    """Train, judge and publish models that explain their recommendations.
+
+    A run goes from interactions to a published version: it reads and splits the data without leaks, makes vectors
+    (LightGCN), behaviour tokens (quantizers) and soft tokens for a frozen language model (projector), measures them
+    and publishes. Each stage's output is kept under a key of its config and inputs: a run that was stopped, or whose
+    config changed, repeats only what it must.
+    """
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="TOML; `beat-train config` shows every key.")],
+    data: Data = None,
+    store: Store = DEFAULT_STORE,
+) -> None:
+    """Train what CONFIG says and publish it as the store's latest version."""
+    with _one_line_errors():
+        from training.run import run as run_stages  # torch: seconds that --help does not pay
+
+        run_stages(read_config(config), data, store)
+
+
+@app.command()
+def evaluate(
+    version: Annotated[str, typer.Argument(help="A published version, or `latest`.")],
+    store: Store = DEFAULT_STORE,
+    data: Data = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Explanation rows (Parquet, CSV) to judge, in place of test's.")
+    ] = None,
+    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures as JSON.")] = None,
+    allow_leak: Annotated[
+        bool, typer.Option(help="Judge pairs that were trained on, and mark every figure so.")
+    ] = False,
+) -> None:
+    """Measure a published version on the test part of its data, or of another extract with the same ids.
+
+    The leakage check comes first: it stops with the pairs if any that would be judged was trained on.
+    """
+    with _one_line_errors():
+        from training.evaluate_version import evaluate_version
+
+        report = evaluate_version(store, version, data, rows, allow_leak=allow_leak)
+        if json_out:
+            json_out.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+@app.command()
+def config(path: Annotated[Path | None, typer.Argument(help="A config, to be shown complete.")] = None) -> None:
+    """Print every key with what it means and its default (or its value in PATH), as TOML to start from."""
+    with _one_line_errors():
+        typer.echo("\n".join(documented(read_config(path) if path else RunConfig())))
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """What can go wrong in the world, as one line and an exit code; a mistake of ours keeps its trace."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        yield
+    except (ConfigError, DataError, DownloadError, LanguageModelNotFetched, ModelStoreError, OSError) as error:
+        errors.print(f"[red]error:[/red] {escape(str(error))}")
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        errors.print("stopped; finished stages are kept, the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,94 @@
+"""A published version judged on data: its own, or another extract with the same outside ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model_store.artifact import Artifact
+from model_store.id_map import IdMap
+from model_store.store import ModelStore
+from training.config import RunConfig
+from training.data import Dataset, Pairs, Rows, Split, check_leaks, split
+from training.data_source import read_data
+from training.progress import console, ranking_table, stage
+from training.ranking import RankingResult, graph_rankings, token_rankings
+from training.toml_fields import build
+
+NOT_KNOWN = -1
+
+
+def config_of(artifact: Artifact) -> RunConfig:
+    """The config that the version was trained with. ConfigError if it is of another time."""
+    return build(RunConfig, artifact.manifest.config)
+
+
+def split_of(artifact: Artifact, folder: Path | None, *, allow_leak: bool = False) -> Split:
+    """The data's split in the artifact's rows, `train` being what the version was really trained on.
+
+    Pairs whose user or item the version does not know are left out. LeakError, unless allowed, where valid or test
+    pairs stand among its training histories.
+    """
+    config = config_of(artifact)
+    dataset = read_data(config.data, folder)
+    parts = split(dataset, config.split)
+    pairs = _translated(dataset, artifact, [parts.valid, parts.test, parts.removed, parts.disliked])
+    valid, test, removed, disliked = pairs
+    trained = training_pairs(artifact)
+    if not allow_leak:
+        for evaluated in (valid, test):
+            check_leaks(trained, evaluated, artifact.user_ids, artifact.catalog.ids)
+    return replace(parts, train=trained, valid=valid, test=test, removed=removed, disliked=disliked)
+
+
+def rankings_of(artifact: Artifact, parts: Split) -> dict[str, RankingResult]:
+    """Every ranking arm of the version on the test part."""
+    tokenizer = artifact.tokenizer
+    tokens = token_rankings(
+        tokenizer.user,
+        tokenizer.item,
+        artifact.user_codes,
+        artifact.item_codes,
+        artifact.embeddings.dim_graph,
+        parts,
+    )
+    return {**graph_rankings(artifact.embeddings, parts), **tokens}
+
+
+def training_pairs(artifact: Artifact) -> Pairs:
+    """The (user, item) rows that the version was trained on, ordered by user."""
+    histories = artifact.histories
+    users = np.repeat(np.arange(len(histories), dtype=np.int64), np.diff(histories.indptr))
+    return Pairs(users, histories.indices.astype(np.int64))
+
+
+def _translated(dataset: Dataset, artifact: Artifact, parts: Iterable[Pairs]) -> list[Pairs]:
+    users, items = _rows(dataset.user_ids, artifact.user_ids), _rows(dataset.item_ids, artifact.catalog.ids)
+    found = [Pairs(users[part.users], items[part.items]) for part in parts]
+    return [part.take((part.users != NOT_KNOWN) & (part.items != NOT_KNOWN)) for part in found]
+
+
+def _rows(ours: IdMap, theirs: IdMap) -> Rows:
+    """Their row of each of our ids, (len(ours),); NOT_KNOWN where they have none."""
+    return np.array([theirs.to_row(i) if i in theirs else NOT_KNOWN for i in ours.ids], np.int64)
+
+
+def evaluate_version(
+    store: Path, version: str, folder: Path | None, rows: Path | None, *, allow_leak: bool = False
+) -> dict[str, Any]:
+    """Figures of the version on its data (in `folder`, else where its config says), shown and given back as JSON.
+
+    `rows` is a file of explanation rows to judge in place of the test part's. LeakError before anything is measured.
+    """
+    with stage("Loading and checking the version"):
+        artifact = ModelStore(store).load(version)
+    with stage("Reading data"):
+        parts = split_of(artifact, folder, allow_leak=allow_leak)
+    with stage("Ranking the whole catalogue"):
+        ranking = {arm: result.to_json() for arm, result in rankings_of(artifact, parts).items()}
+    console.print(ranking_table(ranking))
+    return {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
