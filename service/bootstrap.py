@@ -10,7 +10,7 @@ from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.engine import Engine
-from service.evidence import EvidenceSelector
+from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer, PromptMaker
 from service.interfaces import LanguageModel, Retriever, TokenCache
 from service.recommender import Recommender
@@ -59,6 +59,7 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
     telemetry.set_artifact(artifact.version, artifact.manifest.dataset, artifact.manifest.language_model.name)
     cache = _token_cache(settings, artifact, telemetry)
     users = Users(artifact.user_ids, artifact.user_codes, artifact.soft_tokens.codebook_size, cache)
+    labels = Labels(artifact.vocabulary)
     make = make_language_model or _language_model(settings, artifact)
     engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry) if make else None
     recommender = Recommender(
@@ -67,7 +68,7 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
         catalog=artifact.catalog,
         histories=artifact.histories,
         embeddings=artifact.embeddings,
-        vocabulary=artifact.vocabulary,
+        labels=labels,
         retriever=_retriever(settings, artifact),
         telemetry=telemetry,
     )
@@ -76,7 +77,7 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
         users=users,
         catalog=artifact.catalog,
         evidence=EvidenceSelector(
-            artifact.catalog, artifact.histories, artifact.embeddings, artifact.vocabulary, artifact.item_codes
+            artifact.catalog, artifact.histories, artifact.embeddings, artifact.vocabulary, labels, artifact.item_codes
         ),
         prompts=_prompts(artifact) if engine else None,
         engine=engine,
@@ -125,7 +126,10 @@ def _language_model(settings: Settings, artifact: Artifact) -> Callable[[], Lang
 def _transformers(settings: Settings, artifact: Artifact) -> LanguageModel:
     from service.adapters.transformers_model import TransformersModel  # imports torch: only where it is chosen
 
-    return TransformersModel(artifact.language_model_path, artifact.manifest.language_model)
+    spec = artifact.manifest.language_model
+    return TransformersModel(
+        artifact.language_model_path, spec, dtype=settings.llm_dtype, timeout_s=settings.llm_timeout_s
+    )
 
 
 def _vllm(settings: Settings, artifact: Artifact) -> LanguageModel:

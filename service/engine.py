@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady
+from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, Overloaded
 from service.interfaces import LanguageModel
 from service.telemetry import Telemetry
 from service.types import Generation, Part
@@ -77,7 +77,8 @@ class Engine:
         while True:
             self._wake.clear()
             try:
-                await self._model.check()
+                with contextlib.suppress(Overloaded):  # too busy for a canary is not down
+                    await self._model.check()
             except (LanguageModelUnavailable, LanguageModelTimeout) as error:
                 self._set(Part("down", getattr(error, "reason", str(error))))
                 await asyncio.sleep(min(_RECHECK_S, self._check_interval_s))

@@ -1,5 +1,7 @@
 """What is true about a user and an item, read from the model without writing any text."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,19 @@ from model_store.vocabulary import Vocabulary
 from service.types import Evidence, LabelledTokens, PastItem
 
 MAX_PAST_ITEMS = 3
+
+
+class Labels:
+    """Labels of codes, each made once: there are few thousand codes, and every answer carries six to twelve."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._label = lru_cache(None)(vocabulary.label)
+
+    def of(self, side: Side, tokens: BehaviorTokens) -> LabelledTokens:
+        """The tokens with their labels."""
+        return LabelledTokens(
+            tokens, tuple([self._label(side, level, code) for level, code in enumerate(tokens.codes)])
+        )
 
 
 class EvidenceSelector:
@@ -24,20 +39,22 @@ class EvidenceSelector:
         histories: Histories,
         embeddings: NodeEmbeddings,
         vocabulary: Vocabulary,
+        labels: Labels,
         item_codes: NDArray[np.uint16],
     ) -> None:
         self._catalog = catalog
         self._histories = histories
         self._embeddings = embeddings
         self._vocabulary = vocabulary
+        self._labels = labels
         self._item_codes = item_codes
 
     def select(self, user_tokens: BehaviorTokens, user_row: int, item_row: int) -> Evidence:
         """Both sides' labelled tokens, the words they share, and the past items closest to the asked one."""
         item_tokens = BehaviorTokens.from_codes(self._item_codes[item_row])
         return Evidence(
-            user=LabelledTokens(user_tokens, self._vocabulary.labels("user", user_tokens)),
-            item=LabelledTokens(item_tokens, self._vocabulary.labels("item", item_tokens)),
+            user=self._labels.of("user", user_tokens),
+            item=self._labels.of("item", item_tokens),
             shared_words=self._shared_words(user_tokens, item_tokens),
             past_items=self._past_items(self._histories.of(user_row), item_row),
         )

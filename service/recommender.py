@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +10,17 @@ from numpy.typing import NDArray
 from model_store.catalog import Catalog, Histories
 from model_store.embeddings import NodeEmbeddings
 from model_store.types import UserId
-from model_store.vocabulary import Vocabulary
+from service.evidence import Labels
 from service.interfaces import Retriever
 from service.telemetry import Telemetry
-from service.types import Candidates, LabelledTokens, Recommendation, RecommendedItem
+from service.types import Candidates, Recommendation, RecommendedItem
 from service.users import Users
 
 _BLOCKING_S = 0.002
 """A search up to this long runs on the event loop: a thread costs about 0.1 ms and a switch for every request."""
+_KEPT_ITEMS = 16_384
+"""Catalogue entries kept as Python values (about 10 MB): reading one from the mapped tables takes 10 us, and few items
+make up most answers."""
 
 
 class Recommender:
@@ -30,16 +34,16 @@ class Recommender:
         catalog: Catalog,
         histories: Histories,
         embeddings: NodeEmbeddings,
-        vocabulary: Vocabulary,
+        labels: Labels,
         retriever: Retriever,
         telemetry: Telemetry,
     ) -> None:
         self._version = version
         self._users = users
-        self._catalog = catalog
+        self._catalog_item = lru_cache(_KEPT_ITEMS)(catalog.item)
         self._histories = histories
         self._embeddings = embeddings
-        self._vocabulary = vocabulary
+        self._labels = labels
         self._retriever = retriever
         self._telemetry = telemetry
         self._search_in_thread = _search_seconds(retriever, embeddings.dim_graph) > _BLOCKING_S
@@ -55,7 +59,7 @@ class Recommender:
         return Recommendation(
             user_id=self._users.id(user_row),
             items=tuple(map(self._item, candidates.rows.tolist(), candidates.scores.tolist())),
-            user=LabelledTokens(tokens, self._vocabulary.labels("user", tokens)),
+            user=self._labels.of("user", tokens),
             model_version=self._version,
         )
 
@@ -67,8 +71,8 @@ class Recommender:
         return self._retriever.retrieve(vector, k, seen)
 
     def _item(self, row: int, score: float) -> RecommendedItem:
-        catalog = self._catalog
-        return RecommendedItem(catalog.ids.to_id(row), catalog.titles[row], score, catalog.categories.of(row))
+        item = self._catalog_item(row)
+        return RecommendedItem(item.item_id, item.title, score, item.categories)
 
 
 def _search_seconds(retriever: Retriever, dim: int) -> float:

@@ -56,7 +56,7 @@ def problems(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]
     return {status: {"description": text, "content": content} for status, text in descriptions.items()}
 
 
-def _components(request: Request) -> Components:
+async def _components(request: Request) -> Components:  # async: FastAPI sends plain functions to a thread
     components: Components = request.app.state.components
     return components
 

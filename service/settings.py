@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 RetrieverName = Literal["faiss", "exact"]
+Dtype = Literal["bfloat16", "float32"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 MEMORY_CACHE = "memory://"
@@ -52,6 +53,8 @@ class Settings:
     """Item search: the exported faiss index, or exact search by numpy."""
     llm: str = "transformers"
     """transformers (in process), vllm (the server of `make vllm`), the URL of a vLLM server, or none (templates)."""
+    llm_dtype: Dtype = "bfloat16"
+    """Numbers that the LLM computes with in process; float32 is slower, and exact where texts are compared."""
     llm_timeout_s: float = 60.0
     """Seconds that one generation may take."""
     llm_check_interval_s: float = 30.0
@@ -67,7 +70,7 @@ class Settings:
         for name, value, low, high in self._ranges():
             if not low <= value <= high:
                 raise SettingsError(name, value, f"{low:g} to {high:g}")
-        for name, choices in (("retriever", RetrieverName), ("log_level", LogLevel)):
+        for name, choices in (("retriever", RetrieverName), ("llm_dtype", Dtype), ("log_level", LogLevel)):
             if getattr(self, name) not in get_args(choices):
                 raise SettingsError(name, getattr(self, name), " or ".join(get_args(choices)))
         if self.redis != MEMORY_CACHE and not _is_url(self.redis, "redis", "rediss", "unix"):

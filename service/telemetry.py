@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,6 +12,7 @@ CacheResult = Literal["hit", "miss", "error"]
 
 _REQUEST_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60)
+_MAX_SERIES = 1024
 
 
 class Telemetry:
@@ -47,11 +49,15 @@ class Telemetry:
             ("version", "dataset", "language_model"),
             registry=self.registry,
         )
+        # labels() takes a lock and costs as much as observing: these three are asked in every request.
+        self._request_series = lru_cache(_MAX_SERIES)(self._requests.labels)
+        self._stage_series = lru_cache(_MAX_SERIES)(self._stages.labels)
+        self._token_cache_series = lru_cache(_MAX_SERIES)(self._token_cache.labels)
         self._part_up = Gauge("beat_part_up", "1 while the part answers, else 0.", ("part",), registry=self.registry)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """One answered (or failed) request; `route` is the path template, never the raw path."""
-        self._requests.labels(route, str(status)).observe(seconds)
+        self._request_series(route, str(status)).observe(seconds)
 
     def count_explanation(self, source: str) -> None:
         """One explanation that was answered from `source`."""
@@ -63,7 +69,7 @@ class Telemetry:
 
     def count_token_lookup(self, result: CacheResult) -> None:
         """One look-up in the token cache."""
-        self._token_cache.labels(result).inc()
+        self._token_cache_series(result).inc()
 
     def set_artifact(self, version: str, dataset: str, language_model: str) -> None:
         """Tell which version is served; an earlier one disappears."""
@@ -88,4 +94,4 @@ class Telemetry:
         finally:
             seconds = time.perf_counter() - started
             timings_ms[name] = round(seconds * 1e3, 3)
-            self._stages.labels(name, outcome).observe(seconds)
+            self._stage_series(name, outcome).observe(seconds)

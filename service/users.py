@@ -35,9 +35,10 @@ class Users:
 
     async def tokens(self, row: int) -> BehaviorTokens:
         """The user's tokens; on a miss the cache learns them without being waited for."""
-        cached = await self._cache.get(self.id(row))
+        user_id = self._ids.to_id(row)
+        cached = await self._cache.get(user_id)
         if cached is not None and max(cached.codes) < self._codebook_size:  # another writer may have spoilt the key
             return cached
         tokens = BehaviorTokens.from_codes(self._codes[row])
-        await self._cache.put(self.id(row), tokens)
+        await self._cache.put(user_id, tokens)
         return tokens

@@ -43,9 +43,6 @@ class FaissRetriever:
             raise ValueError(f"index over {(self._index.ntotal, self._index.d)}, items are {items.shape}")
 
     def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.int64]) -> Candidates:
-        wanted = min(k, self._index.ntotal - len(np.unique(exclude_rows)))
-        if wanted <= 0:
-            return Candidates(np.empty(0, np.int64), np.empty(0, np.float32))
         query = np.ascontiguousarray(vector, np.float32)[None]
         if len(exclude_rows) <= _MAX_OVERFETCH:
             scores, rows = self._index.search(query, min(k + len(exclude_rows), self._index.ntotal))
@@ -54,7 +51,8 @@ class FaissRetriever:
             allowed = faiss.IDSelectorNot(faiss.IDSelectorBatch(exclude_rows))
             scores, rows = self._index.search(query, k, params=_only(allowed))
             kept = np.flatnonzero(rows[0] >= 0)
-        if len(kept) < wanted:  # an approximate index may visit too few items; exact search always finds them
+        if len(kept) < k and len(kept) < self._index.ntotal - len(np.unique(exclude_rows)):
+            # An approximate index may visit too few items; exact search always finds them.
             return self._exact.retrieve(vector, k, exclude_rows)
         return Candidates(rows[0, kept], scores[0, kept])
 

@@ -7,7 +7,7 @@ from model_store.artifact import Artifact
 from model_store.embeddings import NodeEmbeddings
 from model_store.store import ModelStore
 from model_store.types import BehaviorTokens
-from service.evidence import EvidenceSelector, joint_cosines
+from service.evidence import EvidenceSelector, Labels, joint_cosines
 from tests.artifacts import COLOURS, ITEM_IDS, NUM_USERS, colour_of, history_rows, unseen_rows
 
 
@@ -19,7 +19,12 @@ def artifact(store) -> Artifact:
 @pytest.fixture
 def selector(artifact) -> EvidenceSelector:
     return EvidenceSelector(
-        artifact.catalog, artifact.histories, artifact.embeddings, artifact.vocabulary, artifact.item_codes
+        artifact.catalog,
+        artifact.histories,
+        artifact.embeddings,
+        artifact.vocabulary,
+        Labels(artifact.vocabulary),
+        artifact.item_codes,
     )
 
 
