@@ -80,6 +80,8 @@ class TasteConfig:
     """A fact of more than this share of everybody's likes tells nothing about anyone."""
 
 
+NEVER: Final = 2.0
+"""A share that no fact reaches."""
 BROAD_KINDS: Final = frozenset({GENRE, CATEGORY, DECADE})
 
 
@@ -108,7 +110,7 @@ class UserTaste:
 
 @dataclass(frozen=True, eq=False)
 class _Rules:
-    """A TasteConfig spelt out for every fact. Shapes: rates, min_shares (num_facts,); no share reaches infinity."""
+    """A TasteConfig spelt out for every fact. Shapes: rates, min_shares (num_facts,)."""
 
     rates: NDArray[np.float64]
     min_shares: NDArray[np.float64]
@@ -131,7 +133,7 @@ class Tastes:
         broad = [fact.kind in BROAD_KINDS for fact in table.facts]
         silent = (rates > config.max_common_share) | np.array([fact.kind == YEAR for fact in table.facts], bool)
         shares = np.where(broad, config.min_broad_share, config.min_share)
-        self._rules = _Rules(rates, np.where(silent, np.inf, shares), config.min_count, config.min_lift)
+        self._rules = _Rules(rates, np.where(silent, NEVER, shares), config.min_count, config.min_lift)
 
     def of_user(self, user_row: int) -> UserTaste:
         """One user's preferences."""

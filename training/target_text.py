@@ -28,9 +28,7 @@ from training.target_content import Content, Liked, Link, Taste
 
 MIN_WORDS: Final = 25
 MAX_WORDS: Final = 60
-LIKED: Final = "liked"
-FANS: Final = "fans"
-STORY: Final = "story"
+LIKED, FANS, STORY = "liked", "fans", "story"
 
 
 @dataclass(frozen=True)
