@@ -13,8 +13,6 @@ from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
 from training.data.dataset import Dataset, Explanations, ItemTable, Pairs, Rows
 from training.data.split import TEST, TRAIN, VALID, Split
@@ -93,10 +91,7 @@ def build_targets(dataset: Dataset, train: Pairs, pairs: Pairs, config: Supervis
     targets: dict[int, Target] = {}
     order = np.argsort(pairs.users, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(pairs.users[order])) + 1)
-    console = Console(stderr=True)
-    for positions in track(
-        groups, "Targets, user by user", console=console, transient=True, disable=not console.is_terminal
-    ):
+    for positions in groups:
         user_row = int(pairs.users[positions[0]]) if len(positions) else 0
         for position, content in zip(positions, narrator.of_user(user_row, pairs.items[positions]), strict=True):
             item_row = int(pairs.items[position])

