@@ -23,7 +23,15 @@ class VllmServer:
             listener.bind(("127.0.0.1", 0))
             port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        command = [ROOT / "docker" / "vllm.sh", PYTHON, model_folder, name, str(port), "--dtype", dtype]
+        command: list[str | Path] = [
+            ROOT / "docker" / "vllm.sh",
+            PYTHON,
+            model_folder,
+            name,
+            str(port),
+            "--dtype",
+            dtype,
+        ]
         self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
     def __enter__(self) -> Self:
