@@ -49,12 +49,13 @@ def evaluate_ranking(
     *,
     part: Part = "test",
     users: Rows | None = None,
+    chunk_scores: int = CHUNK_SCORES,
 ) -> RankingResult:
     """Recall and NDCG of ranking all items by inner product, save those that the user is known to have met.
 
     Left out of each user's candidates: training pairs, pairs removed from training, disliked pairs, and valid pairs
     when `part` is "test". Shapes: user_vectors (num_users, dim), item_vectors (num_items, dim). `users` are the rows to
-    judge (all with held-out items unless given). ValueError if none of them has any.
+    judge (all with held-out items unless given; ValueError if none has any), `chunk_scores` the scores held at a time.
     """
     target = _matrix([split.valid if part == "valid" else split.test], user_vectors, item_vectors)
     known = [split.train, split.removed, split.disliked, *([split.valid] if part == "test" else [])]
@@ -66,7 +67,7 @@ def evaluate_ranking(
     hits = np.concatenate(
         [
             _hits(user_vectors[chunk], item_vectors, masked[chunk], target[chunk], k_max)
-            for chunk in np.array_split(judged, -(-len(judged) * len(item_vectors) // CHUNK_SCORES))
+            for chunk in np.array_split(judged, -(-len(judged) * len(item_vectors) // chunk_scores))
         ]
     )
     num_relevant = np.diff(target.indptr)[judged].astype(np.int64)

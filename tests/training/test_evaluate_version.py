@@ -1,0 +1,81 @@
+"""A published version judged on data: rows are matched by outside id, and a leak stops everything."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, history_rows, tiny_artifact, unseen_rows
+from training.__main__ import app
+from training.config import DataConfig, RunConfig
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    root = tmp_path / "store"
+    config = RunConfig(name="checkerboard", data=DataConfig(reader="tabular"))
+    tiny_artifact(root, config=config.to_json())
+    return root
+
+
+def write_data(folder: Path, *, leaked: int = 0) -> Path:
+    """The version's histories as train, what was left out as test, strangers among both; `leaked` pairs stand in both.
+
+    Strangers come first, so that rows here and in the version differ.
+    """
+    folder.mkdir()
+    train = [(user, item) for user in range(NUM_USERS) for item in history_rows(user)]
+    test = [(user, item) for user in range(NUM_USERS) for item in unseen_rows(user)]
+    rows = [(USER_IDS[user], ITEM_IDS[item], "train") for user, item in train[leaked:]]
+    rows += [(USER_IDS[user], ITEM_IDS[item], "test") for user, item in train[:leaked] + test]
+    rows += [("a stranger", ITEM_IDS[0], "test"), (USER_IDS[0], 7, "test"), ("a stranger", 7, "train")]
+    columns = dict(zip(("user_id", "item_id", "split"), map(list, zip(*rows, strict=True)), strict=True))
+    pq.write_table(pa.table(columns), folder / "interactions.parquet")
+    return folder
+
+
+def evaluate(store: Path, data: Path, *options: str):
+    return runner.invoke(app, ["evaluate", "latest", "--store", str(store), "--data", str(data), *options])
+
+
+def test_every_left_out_item_is_found(store, tmp_path):
+    """Vectors and tokens both put the two left-out items first; figures go to the JSON file too."""
+    out = tmp_path / "figures.json"
+    result = evaluate(store, write_data(tmp_path / "data"), "--json", str(out))
+    assert result.exit_code == 0, result.output
+    figures = json.loads(out.read_text())
+    assert figures["leaks_allowed"] is False
+    assert figures["version"].startswith("checkerboard-")
+    assert figures["ranking"]["vectors"]["recall@10"] == 1
+    assert figures["ranking"]["tokens only"]["recall@10"] == 1
+    assert {arm["users"] for arm in figures["ranking"].values()} == {NUM_USERS}
+
+
+def test_judging_what_was_trained_on_stops_with_the_pairs(store, tmp_path):
+    """Test pairs that stand in the version's histories are listed; nothing is measured."""
+    out = tmp_path / "figures.json"
+    result = evaluate(store, write_data(tmp_path / "data", leaked=2), "--json", str(out))
+    assert result.exit_code == 1
+    assert "2 evaluated (user, item) pairs stand in the training graph" in result.stderr
+    assert USER_IDS[0] in result.stderr
+    assert not out.exists()
+
+
+def test_a_leak_that_was_allowed_is_marked(store, tmp_path):
+    """--allow-leak measures, and says so beside the figures."""
+    out = tmp_path / "figures.json"
+    result = evaluate(store, write_data(tmp_path / "data", leaked=2), "--allow-leak", "--json", str(out))
+    assert result.exit_code == 0, result.output
+    assert json.loads(out.read_text())["leaks_allowed"] is True
+
+
+def test_the_config_s_own_folder_is_used_without_data(store, tmp_path):
+    """A tabular version without a folder in its config asks for --data."""
+    result = runner.invoke(app, ["evaluate", "latest", "--store", str(store)])
+    assert result.exit_code == 1
+    assert "--data" in result.stderr

@@ -1,0 +1,75 @@
+"""The command: what it prints, and how it fails."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from training.__main__ import app
+from training.config import RunConfig, config_from_toml
+
+runner = CliRunner()
+
+TOML = """
+name = "checkerboard"
+[data]
+reader = "tabular"
+[vectors]
+dim_per_level = 2
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(TOML)
+    return path
+
+
+def test_config_prints_toml_to_start_from(config):
+    """Without a path the defaults, with one that config complete; both read back."""
+    assert config_from_toml(runner.invoke(app, ["config"]).stdout) == RunConfig()
+    shown = config_from_toml(runner.invoke(app, ["config", str(config)]).stdout)
+    assert (shown.name, shown.vectors.dim_per_level) == ("checkerboard", 2)
+
+
+@pytest.mark.parametrize(
+    ("toml", "said"),
+    [
+        ("[vectrs]", "unknown key 'vectrs'; did you mean 'vectors'?"),
+        ("[data]\nreader = 'tabular'\nfolder = 'nowhere'", "nowhere: no such data folder"),
+        ("[data]\nreader = 'xrec'", "needs a folder"),
+    ],
+)
+def test_what_cannot_run_is_one_line_and_exit_code_1(tmp_path, toml, said):
+    """A wrong config or missing data is told in a line, without a trace."""
+    path = tmp_path / "bad.toml"
+    path.write_text(toml)
+    result = runner.invoke(app, ["run", str(path), "--store", str(tmp_path / "store")])
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_bad_data_file_is_named(tmp_path, config):
+    """The reader's error reaches the user as it is: file, row, column."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "interactions.csv").write_text("user_id,item_id\nu1,1\nu2,\n")
+    result = runner.invoke(app, ["run", str(config), "--data", str(data), "--store", str(tmp_path / "store")])
+    assert result.exit_code == 1
+    assert "interactions.csv" in result.stderr
+    assert "row 2" in result.stderr
+
+
+def test_an_empty_store_has_nothing_to_evaluate(tmp_path):
+    """`evaluate latest` says that nothing is published."""
+    result = runner.invoke(app, ["evaluate", "latest", "--store", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "latest" in result.stderr
+
+
+def test_help_says_what_each_command_does():
+    """The three commands are listed with a sentence each."""
+    out = runner.invoke(app, ["--help"]).stdout
+    assert all(word in out for word in ("run", "evaluate", "config", "movies.toml"))
