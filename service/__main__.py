@@ -60,7 +60,7 @@ def run(
         str, _setting("llm", "transformers (in process), vllm (local), the URL of a vLLM server, or none (templates).")
     ] = Settings.llm,
     llm_dtype: Annotated[
-        str, _setting("llm_dtype", "Numbers the LLM computes with in process: bfloat16 or float32.")
+        str, _setting("llm_dtype", "Numbers the LLM works with: bfloat16 or float32 (slower, exact).")
     ] = Settings.llm_dtype,
     llm_timeout_s: Annotated[
         float, _setting("llm_timeout_s", "Seconds that one generation may take.")

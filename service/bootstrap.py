@@ -9,6 +9,7 @@ from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
+from service.adapters.vllm_model import VllmModel
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer, PromptMaker
@@ -120,19 +121,26 @@ def _language_model(settings: Settings, artifact: Artifact) -> Callable[[], Lang
     """What makes the language model, to be called in a thread: loading one takes seconds; None for templates only."""
     if settings.llm == "none":
         return None
-    return lambda: _transformers(settings, artifact) if settings.llm_url is None else _vllm(settings, artifact)
+    url = settings.llm_url
+    return (lambda: _transformers(settings, artifact)) if url is None else (lambda: _vllm(url, settings, artifact))
 
 
 def _transformers(settings: Settings, artifact: Artifact) -> LanguageModel:
     from service.adapters.transformers_model import TransformersModel  # imports torch: only where it is chosen
 
-    spec = artifact.manifest.language_model
     return TransformersModel(
-        artifact.language_model_path, spec, dtype=settings.llm_dtype, timeout_s=settings.llm_timeout_s
+        artifact.language_model_path,
+        artifact.manifest.language_model,
+        dtype=settings.llm_dtype,
+        timeout_s=settings.llm_timeout_s,
     )
 
 
-def _vllm(settings: Settings, artifact: Artifact) -> LanguageModel:
-    from service.adapters.vllm_model import VllmModel
-
-    return VllmModel(settings.llm_url, artifact.manifest.language_model, timeout_s=settings.llm_timeout_s)
+def _vllm(url: str, settings: Settings, artifact: Artifact) -> LanguageModel:
+    return VllmModel(
+        url,
+        artifact.language_model_path,
+        artifact.manifest.language_model,
+        wire_dtype=settings.llm_dtype,
+        timeout_s=settings.llm_timeout_s,
+    )

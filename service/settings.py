@@ -54,7 +54,7 @@ class Settings:
     llm: str = "transformers"
     """transformers (in process), vllm (the server of `make vllm`), the URL of a vLLM server, or none (templates)."""
     llm_dtype: Dtype = "bfloat16"
-    """Numbers that the LLM computes with in process; float32 is slower, and exact where texts are compared."""
+    """Numbers that the LLM computes with in process, and that a vLLM server is sent; float32 is slower and exact."""
     llm_timeout_s: float = 60.0
     """Seconds that one generation may take."""
     llm_check_interval_s: float = 30.0
@@ -95,7 +95,7 @@ class Settings:
         """Address of the vLLM server; None when no server is used."""
         if self.llm in ("transformers", "none"):
             return None
-        return LOCAL_VLLM if self.llm == "vllm" else self.llm.rstrip("/")
+        return LOCAL_VLLM if self.llm == "vllm" else self.llm.rstrip("/").removesuffix("/v1")
 
     def printable(self) -> dict[str, str]:
         """Every setting as text, passwords in URLs masked."""

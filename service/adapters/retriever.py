@@ -37,6 +37,7 @@ class FaissRetriever:
     """
 
     def __init__(self, items: NDArray[np.float32], index_bytes: NDArray[np.uint8] | None = None) -> None:
+        faiss.omp_set_num_threads(1)  # of this thread: for one query, waking others costs more than they help
         self._exact = ExactRetriever(items)
         self._index = _flat(items) if index_bytes is None else faiss.deserialize_index(np.asarray(index_bytes))
         if (self._index.ntotal, self._index.d) != items.shape:

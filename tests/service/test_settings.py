@@ -70,6 +70,7 @@ def test_text_without_secrets_is_printed_as_it_is(text):
         ("none", None),
         ("vllm", "http://127.0.0.1:8101"),
         ("http://gpu:8000/", "http://gpu:8000"),
+        ("http://gpu/v1", "http://gpu"),
     ],
 )
 def test_the_address_of_the_language_model(llm, url):
