@@ -48,6 +48,8 @@ STATUS_OF: Final[Mapping[type[ServiceError], int]] = MappingProxyType(
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_FAULTS = 5
 """Faults of one body that are told; a hostile body can have thousands."""
+_MAX_DETAIL = 500
+"""Characters; details repeat what the client sent."""
 
 
 def create_app(components: Components) -> FastAPI:
@@ -120,7 +122,7 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": detail,
+        "detail": detail[:_MAX_DETAIL],
         "request_id": request_id.get(),
     }
     return Response(orjson.dumps(body), status, headers, PROBLEM_JSON)

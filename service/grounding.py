@@ -8,6 +8,8 @@ from service.types import Evidence, Generation
 
 RejectReason = Literal["empty", "breaks_off"]
 
+_MAX_WORDS = 4
+"""The coarse codes' words come first; the finest ones say little."""
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
@@ -40,7 +42,8 @@ def template(title: str, evidence: Evidence) -> str:
             f"{title} is close to {_listed([past.title for past in evidence.past_items])} in your history."
         )
     if evidence.shared_words:
-        sentences.append(f"What {title} shares with your taste: {_listed(list(evidence.shared_words))}.")
+        words = _listed(list(evidence.shared_words[:_MAX_WORDS]))
+        sentences.append(f"What {title} shares with your taste: {words}.")
     if not sentences:
         sentences.append(f"Nothing in your history speaks for {title}.")
     return " ".join(sentences)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from service.bootstrap import Components
@@ -19,7 +19,21 @@ from service.schemas import (
 
 
 class JsonRequest(Request):
-    """A request whose body orjson parses: what json.loads cannot take (huge numbers, deep nesting) is a 422 as well."""
+    """A request whose body is bounded, and parsed by orjson.
+
+    What json.loads cannot take (huge numbers, deep nesting) is a 422 like every other malformed body.
+    """
+
+    async def body(self) -> bytes:
+        """The whole body. Raises HTTPException 413 as soon as it is longer than any request of ours."""
+        if not hasattr(self, "_body"):
+            read = bytearray()
+            async for chunk in self.stream():
+                read += chunk
+                if len(read) > MAX_BODY_BYTES:
+                    raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes")
+            self._body = bytes(read)
+        return self._body
 
     async def json(self) -> Any:
         """The body's value. Raises json.JSONDecodeError."""
@@ -42,6 +56,7 @@ class JsonRoute(APIRoute):
 router = APIRouter(route_class=JsonRoute)
 
 PROBLEM_JSON = "application/problem+json"
+MAX_BODY_BYTES = 65_536
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -63,11 +78,13 @@ async def _components(request: Request) -> Components:  # async: FastAPI sends p
 
 ComponentsDep = Annotated[Components, Depends(_components)]
 
+_TOO_LONG = "The body is too long."
 _BAD_REQUEST = "The body is not what the schema asks for."
-_RECOMMEND_PROBLEMS = problems({404: "No such user in the served model.", 422: _BAD_REQUEST})
+_RECOMMEND_PROBLEMS = problems({404: "No such user in the served model.", 413: _TOO_LONG, 422: _BAD_REQUEST})
 _EXPLAIN_PROBLEMS = problems(
     {
         404: "No such user or item in the served model.",
+        413: _TOO_LONG,
         422: _BAD_REQUEST,
         429: "Too many explanations are under way; see Retry-After.",
         503: "The language model is starting or down; see Retry-After.",

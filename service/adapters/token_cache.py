@@ -32,6 +32,7 @@ class MemoryTokenCache:
         self._max_users = max_users
         self._telemetry = telemetry
         self._tokens: OrderedDict[str, BehaviorTokens] = OrderedDict()
+        telemetry.set_part_up("token_cache", True)
 
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
         tokens = self._tokens.get(str(user_id))
@@ -58,7 +59,7 @@ class RedisTokenCache:
 
     Look-ups that arrive while one is under way share the next round trip (one MGET), and never see each other's
     cancellation: a cancelled redis-py command spoils its connection (redis-py #2797), so no request awaits one.
-    When Redis fails, look-ups answer None at once for a second, then one of them tries again.
+    When Redis fails, look-ups answer None at once for a second, then one of them tries again and alone waits for it.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class RedisTokenCache:
         self._down = False
 
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
-        if time.monotonic() < self._rest_until:
+        if time.monotonic() < self._rest_until or (self._down and self._working):
             self._telemetry.count_token_lookup("error")
             return None
         found: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
@@ -103,7 +104,7 @@ class RedisTokenCache:
         return tokens
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
-        if len(self._puts) < _MAX_WAITING_PUTS and time.monotonic() >= self._rest_until:
+        if len(self._puts) < _MAX_WAITING_PUTS and not self._down:
             self._puts[self._key(user_id)] = tokens.to_bytes()
             self._work()
 
@@ -121,11 +122,15 @@ class RedisTokenCache:
             await self._worker
         await self._redis.aclose()
 
+    @property
+    def _working(self) -> bool:
+        return self._worker is not None and not self._worker.done()
+
     def _key(self, user_id: UserId) -> str:
         return f"{self._prefix}{user_id}"
 
     def _work(self) -> None:
-        if self._worker is None or self._worker.done():
+        if not self._working:
             self._worker = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:

@@ -99,6 +99,13 @@ async def test_many_faults_make_a_short_answer(service):
     _assert_problem(answer, 422)
 
 
+async def test_a_body_beyond_all_use_is_413(service):
+    """It is not read to its end, and not echoed."""
+    answer = await service.client.post("/recommend", content=b'{"user_id": "' + b"a" * 1_000_000 + b'"}')
+    _assert_problem(answer, 413)
+    assert len(answer.content) < 1000
+
+
 async def test_unknown_paths_and_methods_have_the_same_shape(service):
     """404 names the path, 405 the method, and 405 says what is allowed."""
     assert "/nothing" in str(_assert_problem(await service.client.get("/nothing"), 404)["detail"])
@@ -208,8 +215,8 @@ async def test_openapi_documents_every_answer(service):
     document = (await service.client.get("/openapi.json")).json()
     assert set(document["paths"]) == {"/recommend", "/explain", "/healthz", "/readyz", "/metrics"}
     expected = {
-        "/recommend": {"200", "404", "422", "500"},
-        "/explain": {"200", "404", "422", "429", "500", "503", "504"},
+        "/recommend": {"200", "404", "413", "422", "500"},
+        "/explain": {"200", "404", "413", "422", "429", "500", "503", "504"},
     }
     for path, statuses in expected.items():
         answers = document["paths"][path]["post"]["responses"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -152,6 +153,22 @@ async def test_a_stopped_redis_is_a_counted_miss_logged_once_and_comes_back(redi
     await cache.close()
 
 
+async def test_a_redis_that_hangs_delays_one_round_of_lookups_by_its_timeout(redis_server, telemetry):
+    """After the first timeout nobody waits: a hundred look-ups take no time while Redis is paused."""
+    cache = _redis_cache(redis_server, telemetry, timeout_s=0.2)
+    await cache.put("alice", ALICE)
+    assert await cache.get("alice") == ALICE
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.execute_command("CLIENT", "PAUSE", 800)
+    started = time.monotonic()
+    assert await cache.get("alice") is None
+    assert [await cache.get("alice") for _ in range(100)] == [None] * 100
+    assert time.monotonic() - started < 0.5
+    await asyncio.sleep(1.1)
+    assert await cache.get("alice") == ALICE
+    await cache.close()
+
+
 async def test_a_restarted_redis_is_found_by_a_lookup(redis_server, telemetry):
     """No check has to be asked: after the pause a look-up tries again by itself."""
     cache = _redis_cache(redis_server, telemetry)
@@ -159,6 +176,7 @@ async def test_a_restarted_redis_is_found_by_a_lookup(redis_server, telemetry):
     assert await cache.get("alice") is None
     redis_server.start()
     await asyncio.sleep(1.1)
+    assert await cache.get("alice") is None  # asks Redis, which is up and empty
     await cache.put("alice", ALICE)
     assert await cache.get("alice") == ALICE
     await cache.close()
