@@ -13,7 +13,7 @@ from model_store.artifact import Artifact
 from model_store.id_map import IdMap
 from model_store.store import ModelStore
 from training.config import RunConfig
-from training.data import Dataset, Pairs, Rows, Split, check_leaks, split
+from training.data import Dataset, GivenRows, Pairs, Rows, Split, check_leaks, read_rows, split
 from training.data_source import read_data
 from training.progress import console, ranking_table, stage
 from training.ranking import RankingResult, graph_rankings, token_rankings
@@ -59,6 +59,14 @@ def rankings_of(artifact: Artifact, parts: Split) -> dict[str, RankingResult]:
     return {**graph_rankings(artifact.embeddings, parts), **tokens}
 
 
+def rows_of(artifact: Artifact, path: Path, *, allow_leak: bool = False) -> GivenRows:
+    """The explanation rows of a file in the version's rows; LeakError, unless allowed, if it was trained on any."""
+    given = read_rows(path, artifact.user_ids, artifact.catalog.ids)
+    if not allow_leak:
+        check_leaks(training_pairs(artifact), given.explanations.pairs, artifact.user_ids, artifact.catalog.ids)
+    return given
+
+
 def training_pairs(artifact: Artifact) -> Pairs:
     """The (user, item) rows that the version was trained on, ordered by user."""
     histories = artifact.histories
@@ -88,7 +96,11 @@ def evaluate_version(
         artifact = ModelStore(store).load(version)
     with stage("Reading data"):
         parts = split_of(artifact, folder, allow_leak=allow_leak)
+    given = None if rows is None else rows_of(artifact, rows, allow_leak=allow_leak)
     with stage("Ranking the whole catalogue"):
         ranking = {arm: result.to_json() for arm, result in rankings_of(artifact, parts).items()}
     console.print(ranking_table(ranking))
-    return {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
+    report: dict[str, Any] = {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
+    if given is not None:
+        report["rows"] = {"judged": len(given.explanations), "left_out": [list(row) for row in given.strangers]}
+    return report

@@ -79,3 +79,17 @@ def test_the_config_s_own_folder_is_used_without_data(store, tmp_path):
     result = runner.invoke(app, ["evaluate", "latest", "--store", str(store)])
     assert result.exit_code == 1
     assert "--data" in result.stderr
+
+
+def test_given_rows_are_checked_for_leaks_too(store, tmp_path):
+    """A row whose pair was trained on stops the command; rows of strangers are left out and listed."""
+    data, rows, out = write_data(tmp_path / "data"), tmp_path / "rows.csv", tmp_path / "figures.json"
+    fresh = f"{USER_IDS[0]},{ITEM_IDS[unseen_rows(0)[0]]},It is red."
+    rows.write_text(f"user_id,item_id,text\n{fresh}\nnobody,{ITEM_IDS[0]},It is red.\n")
+    result = evaluate(store, data, "--rows", str(rows), "--json", str(out))
+    assert result.exit_code == 0, result.output
+    assert json.loads(out.read_text())["rows"] == {"judged": 1, "left_out": [[2, "user", "nobody"]]}
+    rows.write_text(f"user_id,item_id,text\n{USER_IDS[0]},{ITEM_IDS[history_rows(0)[0]]},It is red.\n")
+    leaked = evaluate(store, data, "--rows", str(rows))
+    assert leaked.exit_code == 1
+    assert "1 evaluated (user, item) pairs" in leaked.stderr
