@@ -35,14 +35,13 @@ _PLACEHOLDER_ID: Final = 0
 def neutralise(text: str, *, max_chars: int = 400) -> str:
     """Untrusted text as one line of plain words, at most `max_chars` characters; cut at a word where possible.
 
-    Compatibility forms are folded first (NFKC), so that look-alikes such as full-width brackets meet the same fate.
-    Control, format, surrogate and unassigned characters go: invisible ones could otherwise split or hide markup.
+    Control, format, surrogate and unassigned characters go first: invisible ones could split or hide markup.
+    Compatibility forms are folded next (NFKC), so that look-alikes such as full-width brackets meet the same fate.
     """
-    folded = unicodedata.normalize("NFKC", text[: _RAW_CHARS * max_chars])
-    visible = "".join(
-        char for char in " ".join(folded.split()) if char == " " or unicodedata.category(char)[0] not in "CZ"
-    )
-    line = " ".join(visible.translate(_BREAKERS).split())
+    spaced = " ".join(text[: _RAW_CHARS * max_chars].split())
+    visible = "".join(char for char in spaced if unicodedata.category(char)[0] != "C")
+    folded = unicodedata.normalize("NFKC", visible)
+    line = " ".join(folded.translate(_BREAKERS).split())
     if len(line) <= max_chars:
         return line
     cut = line[: max_chars - 3]

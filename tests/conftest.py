@@ -8,8 +8,8 @@ import pytest
 
 from model_store import Artifact, ModelStore
 from tests.redis_server import RedisServer, find_redis_server
-from training.fetch_language_model import FetchedLanguageModel, fetch_language_model
 from tests.vllm_server import VllmServer
+from training.fetch_language_model import FetchedLanguageModel, fetch_language_model
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from model_store import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
 from model_store.token_embeddings import TokenEmbeddings
-from model_store.types import BehaviorTokens
+from model_store.types import BehaviorTokens, Slot
 from service.adapters.transformers_model import TransformersModel
 from service.adapters.vllm_model import VllmModel
 from service.errors import LanguageModelUnavailable
@@ -33,7 +33,7 @@ def prompts(demo_artifact: Artifact) -> list[np.ndarray]:
         item_row = pair * (len(demo_artifact.item_codes) // PAIRS)
         item = demo_artifact.catalog.item(item_row)
         liked = [demo_artifact.catalog.item(int(row)).title for row in demo_artifact.histories.of(user_row)[:3]]
-        soft = {
+        soft: dict[Slot, np.ndarray] = {
             "style": table.style,
             "user": table.lookup("user", BehaviorTokens.from_codes(demo_artifact.user_codes[user_row])),
             "item": table.lookup("item", BehaviorTokens.from_codes(demo_artifact.item_codes[item_row])),
