@@ -86,7 +86,7 @@ FACES = {
 
 @pytest.mark.parametrize("package", FACES)
 def test_the_face_of_a_package_is_what_it_was(package: str) -> None:
-    """`__all__` names exactly these, each is there, and none twice. A change here is a change for whoever imports it."""
+    """`__all__` names exactly these, each is there, and none twice: a change is a change for whoever imports it."""
     module = importlib.import_module(package)
 
     assert set(module.__all__) == FACES[package]
