@@ -53,9 +53,7 @@ def counted(title: str, total: int, unit: str) -> Iterator[Advance]:
 def ranking_table(arms: Mapping[str, Figures], k: int = 20) -> Table:
     """Recall@k and NDCG@k of every arm, and the share of the first arm's Recall@k that it keeps."""
     first = next(iter(arms.values()))
-    table = Table(
-        title=f"Test ranking of the whole catalogue, {first['users']:,} users", title_justify="left", box=None
-    )
+    table = Table(title=f"Test ranking, {first['users']:,} users", title_justify="left", box=None)
     table.add_column("")
     for column in (f"Recall@{k}", f"NDCG@{k}", "of the first"):
         table.add_column(column, justify="right")
