@@ -14,6 +14,7 @@ from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer, PromptMaker
 from service.interfaces import LanguageModel, Retriever, TokenCache
+from service.item_search import ItemSearch
 from service.recommender import Recommender
 from service.settings import MEMORY_CACHE, Settings
 from service.telemetry import Telemetry
@@ -67,10 +68,8 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
         version=artifact.version,
         users=users,
         catalog=artifact.catalog,
-        histories=artifact.histories,
-        embeddings=artifact.embeddings,
         labels=labels,
-        retriever=_retriever(settings, artifact),
+        item_search=ItemSearch(artifact.embeddings, artifact.histories, _retriever(settings, artifact)),
         telemetry=telemetry,
     )
     explainer = Explainer(

@@ -7,6 +7,7 @@
 | LanguageModel | vLLM over HTTP, transformers in process |
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,10 +20,19 @@ from service.types import Candidates, Generation, Part
 class Retriever(Protocol):
     """Nearest items by inner product."""
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.int64]) -> Candidates:
+    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
         """The k best items that are not excluded, best first; fewer when the catalogue runs out.
 
         Shapes: vector (dim,), exclude_rows (n,) catalogue rows in any order.
+        """
+        ...
+
+    def retrieve_many(
+        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+    ) -> list[Candidates]:
+        """What `retrieve` answers for each vector, in order; cheaper than one by one where the index allows it.
+
+        Shapes: vectors (batch, dim); ks and exclude_rows have one entry for each.
         """
         ...
 

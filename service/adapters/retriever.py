@@ -1,13 +1,15 @@
 """Item search by inner product: the faiss index of the artifact, and exact search by numpy as its reference."""
 
+from collections.abc import Sequence
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from service.types import Candidates
 
-_MAX_OVERFETCH = 1024
-"""Excluded items up to which asking for more and dropping them beats testing every visited vector."""
+_MAX_DEPTH = 1024
+"""Items to ask for, excluded ones included, up to which dropping them afterwards beats testing every visited vector."""
 
 
 class ExactRetriever:
@@ -19,7 +21,7 @@ class ExactRetriever:
     def __init__(self, items: NDArray[np.float32]) -> None:
         self._items = items
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.int64]) -> Candidates:
+    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
         scores = self._items @ vector  # (num_items,)
         scores[exclude_rows] = -np.inf
         k = min(k, len(scores))
@@ -27,6 +29,11 @@ class ExactRetriever:
         rows = np.flatnonzero((scores >= least) & (scores > -np.inf))
         rows = rows[np.argsort(-scores[rows], kind="stable")][:k]
         return Candidates(rows.astype(np.int64), scores[rows])
+
+    def retrieve_many(
+        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+    ) -> list[Candidates]:
+        return [self.retrieve(*query) for query in zip(vectors, ks, exclude_rows, strict=True)]
 
 
 class FaissRetriever:
@@ -43,19 +50,38 @@ class FaissRetriever:
         if (self._index.ntotal, self._index.d) != items.shape:
             raise ValueError(f"index over {(self._index.ntotal, self._index.d)}, items are {items.shape}")
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.int64]) -> Candidates:
-        query = np.ascontiguousarray(vector, np.float32)[None]
-        if len(exclude_rows) <= _MAX_OVERFETCH:
-            scores, rows = self._index.search(query, min(k + len(exclude_rows), self._index.ntotal))
-            kept = _outside(rows[0], exclude_rows)[:k]
-        else:
-            allowed = faiss.IDSelectorNot(faiss.IDSelectorBatch(exclude_rows))
-            scores, rows = self._index.search(query, k, params=_only(allowed))
-            kept = np.flatnonzero(rows[0] >= 0)
-        if len(kept) < k and len(kept) < self._index.ntotal - len(np.unique(exclude_rows)):
-            # An approximate index may visit too few items; exact search always finds them.
-            return self._exact.retrieve(vector, k, exclude_rows)
-        return Candidates(rows[0, kept], scores[0, kept])
+    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
+        return self.retrieve_many(vector[None], [k], [exclude_rows])[0]
+
+    def retrieve_many(
+        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+    ) -> list[Candidates]:
+        queries = np.ascontiguousarray(vectors, np.float32)
+        depths = [k + len(excluded) for k, excluded in zip(ks, exclude_rows, strict=True)]
+        depth = min(max((depth for depth in depths if depth <= _MAX_DEPTH), default=1), self._index.ntotal)
+        scores, rows = self._index.search(queries, depth)
+        found = []
+        for place, (k, excluded) in enumerate(zip(ks, exclude_rows, strict=True)):
+            if depths[place] > _MAX_DEPTH:
+                candidates = self._filtered(queries[place : place + 1], k, excluded)
+            else:
+                kept = _outside(rows[place], excluded)[:k]
+                candidates = Candidates(rows[place, kept], scores[place, kept])
+            found.append(self._completed(candidates, queries[place], k, excluded))
+        return found
+
+    def _filtered(self, query: NDArray[np.float32], k: int, excluded: NDArray[np.integer]) -> Candidates:
+        allowed = faiss.IDSelectorNot(faiss.IDSelectorBatch(excluded.astype(np.int64)))
+        scores, rows = self._index.search(query, k, params=_only(allowed))
+        return Candidates(rows[0, rows[0] >= 0], scores[0, rows[0] >= 0])
+
+    def _completed(
+        self, candidates: Candidates, vector: NDArray[np.float32], k: int, excluded: NDArray[np.integer]
+    ) -> Candidates:
+        """The candidates, or exact ones: an approximate index may visit too few items to fill the answer."""
+        if len(candidates.rows) < k and len(candidates.rows) < self._index.ntotal - len(np.unique(excluded)):
+            return self._exact.retrieve(vector, k, excluded)
+        return candidates
 
 
 def _only(allowed: faiss.IDSelector) -> faiss.SearchParameters:
@@ -70,7 +96,7 @@ def _flat(items: NDArray[np.float32]) -> faiss.Index:
     return index
 
 
-def _outside(rows: NDArray[np.int64], exclude_rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _outside(rows: NDArray[np.int64], exclude_rows: NDArray[np.integer]) -> NDArray[np.int64]:
     """Positions in `rows` of found items that are not excluded. A set beats np.isin at these sizes (about 5 us)."""
     excluded = set(exclude_rows.tolist())
     return np.array([place for place, row in enumerate(rows.tolist()) if row >= 0 and row not in excluded], np.int64)

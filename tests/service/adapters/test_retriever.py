@@ -75,6 +75,19 @@ def test_k_beyond_the_catalogue_gives_the_whole_catalogue(make, ladder):
     assert make(ladder).retrieve(EAST, 1000, NOTHING).rows.tolist() == list(range(199, -1, -1))
 
 
+def test_many_at_once_answer_as_each_alone(make, ladder):
+    """Whatever k and exclusions their neighbours in the batch have, up to more than the index filters by itself."""
+    vectors = np.array([[1, 0], [-1, 0], [0.5, 100], [1, 0]], np.float32)
+    ks = [3, 10, 1, 200]
+    excluded = [np.array([199]), np.arange(150), NOTHING, np.tile(np.arange(100), 20)]
+    retriever = make(ladder)
+    together = retriever.retrieve_many(vectors, ks, excluded)
+    for found, vector, k, exclude_rows in zip(together, vectors, ks, excluded, strict=True):
+        alone = retriever.retrieve(vector, k, exclude_rows)
+        assert found.rows.tolist() == alone.rows.tolist()
+        np.testing.assert_allclose(found.scores, alone.scores, rtol=1e-5)
+
+
 def test_many_exclusions_agree_with_exact_search():
     """Beyond the over-fetching limit the index filters by itself; the answer stays the exact one."""
     rng = np.random.default_rng(0)
