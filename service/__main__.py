@@ -14,6 +14,7 @@ from rich.table import Table
 from model_store.errors import ModelStoreError
 from service.app import create_app
 from service.bootstrap import Components, build_components
+from service.http_protocol import OneWriteProtocol
 from service.logs import configure_logs
 from service.settings import Settings, SettingsError, without_secrets
 
@@ -145,7 +146,7 @@ def _serve(settings: Settings, components: Components, listener: socket.socket) 
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
         loop="uvloop",
-        http="httptools",
+        http=OneWriteProtocol,
     )
     uvicorn.Server(config).run(sockets=[listener])
 
