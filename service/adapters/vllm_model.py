@@ -6,7 +6,6 @@ shapes may crash it (#17607): so they are refused here. Penalties with embedding
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ CANARY: Final = "Name a colour."
 PARITY_TOKENS: Final = 8
 CONNECTIONS: Final = 64
 TOO_MANY_REQUESTS: Final = 429
+UNKNOWN_FORM: Final = "it answered in a form that is not known"
 
 
 class VllmModel:
@@ -123,11 +123,10 @@ class VllmModel:
             "stop_token_ids": list(self._spec.eos_token_ids),
             "return_token_ids": True,
         }
-        found = _json(await self._post(body))
-        choices = found.get("choices")
-        if not isinstance(choices, list) or len(choices) != count:
-            raise LanguageModelUnavailable("it answered in a form that is not known")
-        return sorted(choices, key=lambda choice: int(choice.get("index", 0)))
+        choices = _choices(await self._post(body))
+        if len(choices) != count:
+            raise LanguageModelUnavailable(UNKNOWN_FORM)
+        return choices
 
     async def _post(self, body: dict[str, object]) -> httpx.Response:
         try:
@@ -146,16 +145,16 @@ class VllmModel:
     def _generation(self, choice: dict[str, Any], prompt_tokens: int) -> Generation:
         written, reason = choice.get("token_ids"), choice.get("finish_reason")
         if not isinstance(written, list) or reason not in ("stop", "length"):
-            raise LanguageModelUnavailable("it answered in a form that is not known")
-        token_ids = [int(token_id) for token_id in written]
+            raise LanguageModelUnavailable(UNKNOWN_FORM)
+        token_ids = list(written)
         if token_ids and token_ids[-1] in self._spec.eos_token_ids:
             token_ids.pop()
         return Generation(str(choice.get("text", "")), tuple(token_ids), reason, prompt_tokens, len(token_ids))
 
 
-def _json(response: httpx.Response) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        found = response.json()
-        if isinstance(found, dict):
-            return found
-    raise LanguageModelUnavailable("it answered in a form that is not known")
+def _choices(response: httpx.Response) -> list[dict[str, Any]]:
+    """The answers of a completion, in the order of their prompts."""
+    try:
+        return sorted(response.json()["choices"], key=lambda choice: int(choice["index"]))
+    except (ValueError, KeyError, TypeError) as error:  # no JSON, no object, no list of objects with an index
+        raise LanguageModelUnavailable(UNKNOWN_FORM) from error

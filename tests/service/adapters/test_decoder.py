@@ -1,0 +1,96 @@
+"""Decoder: side by side in slots, every row computes what the model computes for it alone."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+from service.adapters.decoder import Decoder, PackedLinear
+
+HIDDEN, VOCAB = 16, 90
+COMMON = {"vocab_size": VOCAB, "hidden_size": HIDDEN, "intermediate_size": 32, "num_hidden_layers": 2}
+CONFIGS = {
+    "llama": {**COMMON, "num_attention_heads": 4, "num_key_value_heads": 2},
+    "qwen2": {**COMMON, "num_attention_heads": 4, "num_key_value_heads": 1},
+    "gemma2": {**COMMON, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 4},  # soft caps: eager
+    "gpt_neox": {**COMMON, "num_attention_heads": 4},
+    "gpt2": {"vocab_size": VOCAB, "n_embd": HIDDEN, "n_layer": 2, "n_head": 4},  # learned positions
+}
+
+
+def _model(kind: str):
+    """The same random model at every call, all weights large enough to matter."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **CONFIGS[kind]), dtype=torch.float32).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.2)
+    return model
+
+
+def _prompts(*lengths: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(length, HIDDEN)).astype(np.float32) for length in lengths]
+
+
+def _alone(model: PreTrainedModel, prompt: np.ndarray, steps: int) -> list[int]:
+    """Greedy tokens by the whole forward pass of transformers over all positions, no cache at all."""
+    embeds, token_ids = torch.from_numpy(prompt)[None], []
+    for _ in range(steps):
+        with torch.inference_mode():
+            token_ids.append(int(model(inputs_embeds=embeds, use_cache=False).logits[0, -1].argmax()))
+            embeds = torch.cat([embeds, model.get_input_embeddings()(torch.tensor([token_ids[-1:]]))], 1)
+    return token_ids
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_rows_of_different_lengths_decode_as_each_does_alone(kind):
+    """Three prompts in three slots, step by step together: the tokens of the plain model, for every architecture."""
+    prompts, steps = _prompts(5, 9, 2), 6
+    decoder = Decoder(_model(kind), slots=3, capacity=32)
+    rows = [[int(decoder.prefill(slot, prompt).argmax())] for slot, prompt in enumerate(prompts)]
+    for _ in range(steps - 1):
+        lengths = [len(prompt) + len(row) - 1 for prompt, row in zip(prompts, rows, strict=True)]
+        for row, logits in zip(rows, decoder.step([row[-1] for row in rows], lengths), strict=True):
+            row.append(int(logits.argmax()))
+    assert rows == [_alone(_model(kind), prompt, steps) for prompt in prompts]
+
+
+def test_a_moved_row_goes_on_where_it_was():
+    """After a move into another slot the next logits are those it would have had in its own."""
+    first, second = _prompts(4, 7)
+    decoder = Decoder(_model("llama"), slots=2, capacity=16)
+    decoder.prefill(0, first)
+    decoder.prefill(1, second)
+    stayed = decoder.step([3, 5], [4, 7])[1]
+    decoder.prefill(1, second)
+    decoder.move(1, 0, length=7)
+    assert torch.allclose(decoder.step([5], [7])[0], stayed, atol=1e-6)
+
+
+def test_what_a_slot_held_before_is_forgotten():
+    """A short prompt after a long one in the same slot gives the logits of a fresh decoder."""
+    long, short = _prompts(12, 3)
+    used, fresh = (Decoder(_model("llama"), slots=1, capacity=16) for _ in range(2))
+    used.prefill(0, long)
+    for decoder in (used, fresh):
+        decoder.prefill(0, short)
+    assert torch.equal(used.step([1], [3]), fresh.step([1], [3]))
+
+
+def test_the_window_of_a_sliding_model_bounds_the_capacity():
+    """Attention sees the whole slot, so no slot may be longer than the model's own window."""
+    config = AutoConfig.for_model("mistral", **CONFIGS["llama"], sliding_window=24)
+    decoder = Decoder(AutoModelForCausalLM.from_config(config), slots=1, capacity=64)
+    assert decoder.capacity == 24
+
+
+def test_a_packed_linear_is_the_linear():
+    """Packing changes the layout of the weights and nothing else, up to bfloat16's last bit."""
+    torch.manual_seed(0)
+    linear = nn.Linear(48, 80, dtype=torch.bfloat16).requires_grad_(False)
+    for rows in (1, 3, 17):
+        x = torch.randn(rows, 2, 48).to(torch.bfloat16)
+        expected = x.float() @ linear.weight.float().T + linear.bias.float()
+        assert torch.allclose(PackedLinear(linear)(x).float(), expected, atol=0.02, rtol=0.01)

@@ -1,0 +1,88 @@
+"""One contract over every language model, the fake included."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import numpy as np
+import pytest
+
+from service.adapters.transformers_model import TransformersModel
+from service.adapters.vllm_model import VllmModel
+from service.interfaces import LanguageModel
+from tests.artifacts import HIDDEN_SIZE, tiny_language_model
+from tests.fakes import FakeLanguageModel
+from tests.vllm_stand_in import VllmStandIn
+
+
+@pytest.fixture(params=["transformers", "vllm", "fake"])
+async def model(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[LanguageModel]:
+    made: LanguageModel
+    spec = tiny_language_model(tmp_path)
+    if request.param == "transformers":
+        made = TransformersModel(tmp_path, spec, dtype="float32", max_batch=3)
+    elif request.param == "vllm":
+        transport = httpx.ASGITransport(VllmStandIn(tmp_path, spec.eos_token_ids[0]))
+        made = VllmModel("http://vllm", tmp_path, spec, transport=transport)
+    else:
+        made = FakeLanguageModel()
+    yield made
+    await made.close()
+
+
+def _prompts(*lengths: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    return [rng.normal(0, 0.3, (length, HIDDEN_SIZE)).astype(np.float32) for length in lengths]
+
+
+class TestLanguageModelContract:
+    """What the service relies on, whichever engine answers."""
+
+    async def test_an_answer_adds_up(self, model):
+        """Some text, at most max_tokens tokens, both counts true, and "length" only where the tokens ran out."""
+        for max_tokens in (1, 4, 30):
+            answer = await model.generate(_prompts(11)[0], max_tokens=max_tokens)
+            assert answer.text
+            assert answer.prompt_tokens == 11
+            assert 1 <= answer.completion_tokens == len(answer.token_ids) <= max_tokens
+            assert answer.finish_reason == "stop" or answer.completion_tokens == max_tokens
+
+    async def test_greedy_says_the_same_twice(self, model):
+        """Temperature 0 is the default and leaves nothing to chance."""
+        prompt = _prompts(9)[0]
+        assert await model.generate(prompt, max_tokens=8) == await model.generate(prompt, max_tokens=8)
+
+    async def test_answers_given_at_once_are_those_given_one_by_one(self, model):
+        """Ten callers at once, more than one batch holds, each get what they would get alone."""
+        prompts = _prompts(5, 17, 2, 8, 30, 1, 12, 9, 3, 21)
+        alone = [await model.generate(prompt, max_tokens=4 + row) for row, prompt in enumerate(prompts)]
+        at_once = await asyncio.gather(
+            *(model.generate(prompt, max_tokens=4 + row) for row, prompt in enumerate(prompts))
+        )
+        assert at_once == alone
+
+    async def test_sampling_is_taken(self, model):
+        """A temperature above 0 gives a whole answer too."""
+        answer = await model.generate(_prompts(6)[0], max_tokens=5, temperature=0.8)
+        assert 0 <= answer.completion_tokens <= 5
+
+    async def test_a_caller_who_leaves_harms_nobody(self, model):
+        """Of four at once one is cancelled: the others' answers are whole."""
+        prompts = _prompts(6, 7, 8, 9)
+        alone = [await model.generate(prompt, max_tokens=20) for prompt in prompts]
+        tasks = [asyncio.create_task(model.generate(prompt, max_tokens=20)) for prompt in prompts]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [answer for row, answer in enumerate(answers) if row != 1] == [alone[0], *alone[2:]]
+
+    async def test_a_model_that_answers_passes_its_check(self, model):
+        """check returns and raises nothing, before and after real work."""
+        await model.check()
+        await model.generate(_prompts(4)[0], max_tokens=2)
+        await model.check()
+
+    async def test_closing_twice_is_no_error(self, model):
+        """The fixture closes once more."""
+        await model.close()
+        await model.close()

@@ -1,0 +1,81 @@
+"""A small ASGI server that answers /v1/completions in vLLM's form, and fails in vLLM's ways when told to.
+
+Its text follows from the embeddings alone, so the same prompt, sent as ids or as embeddings, gives the same answer.
+"""
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model_store.prompt import open_tokenizer
+from model_store.token_embeddings import TokenEmbeddings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+ENDS_AFTER = 12
+
+
+class VllmStandIn:
+    """One server of the LLM in `folder`. What it was asked is in `bodies`; the other attributes make it ill."""
+
+    def __init__(self, folder: Path, eos_token_id: int) -> None:
+        self._embeddings, self._tokenizer, self._eos = (
+            TokenEmbeddings.open(folder),
+            open_tokenizer(folder),
+            eos_token_id,
+        )
+        self.bodies: list[dict[str, Any]] = []
+        self.status = 200
+        self.delay_s = 0.0
+        self.poisoned = False
+        self.other_table = False
+        self.raw_answer: bytes | None = None
+        self.ends_at_once: int | None = None
+        """Length of the prompts to which it answers with nothing, being well."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert (scope["method"], scope["path"]) == ("POST", "/v1/completions")
+        data, more = b"", True
+        while more:
+            message = await receive()
+            data, more = data + message["body"], message.get("more_body", False)
+        body = json.loads(data)
+        self.bodies.append(body)
+        await asyncio.sleep(self.delay_s)
+        answer = self.raw_answer if self.raw_answer is not None else json.dumps(self._answer(body)).encode()
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
+        await send({"type": "http.response.body", "body": answer})
+
+    def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        prompts = [_tensor(text) for text in body.get("prompt_embeds", [])]
+        if "prompt" in body:
+            prompts.append(torch.from_numpy(self._embeddings.rows(body["prompt"])))
+        choices = [self._choice(index, embeds, body) for index, embeds in enumerate(prompts)]
+        return {"choices": choices[::-1]}  # order is the index's business
+
+    def _choice(self, index: int, embeds: torch.Tensor, body: dict[str, Any]) -> dict[str, Any]:
+        seed = int(embeds.double().abs().sum() * 8) + (1 if self.other_table and "prompt" in body else 0)
+        written = [97 + (seed + 7 * place) % 26 for place in range(ENDS_AFTER)] + [self._eos]
+        if self.poisoned or len(embeds) == self.ends_at_once:
+            written = [self._eos]
+        written = written[: body["max_tokens"]]
+        finish_reason = "stop" if written[-1] == self._eos else "length"
+        text = self._tokenizer.decode(written, skip_special_tokens=True)
+        return {"index": index, "text": text, "token_ids": written, "finish_reason": finish_reason}
+
+
+def _tensor(text: str) -> torch.Tensor:
+    """What vLLM makes of one `prompt_embeds`, with its own checks (vllm/renderers/embed_utils.py)."""
+    tensor = torch.load(io.BytesIO(base64.b64decode(text, validate=True)), weights_only=True, map_location="cpu")
+    assert isinstance(tensor, torch.Tensor)
+    assert tensor.layout == torch.strided
+    assert tensor.dim() == 2
+    return tensor.float()
