@@ -1,5 +1,6 @@
 """The commands that a newcomer and CI type."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """`make` in the repository."""
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    """`make` in the repository, as typed in a shell: also when `make test` runs this."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_every_command_the_readme_names_can_be_made() -> None:
