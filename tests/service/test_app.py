@@ -1,8 +1,5 @@
 """The application over HTTP: every failure has one shape, its status stands in one table, nothing leaks."""
 
-import json
-import logging
-
 import httpx
 import pytest
 
@@ -226,19 +223,3 @@ async def test_openapi_documents_every_answer(service):
             assert set(schema["required"]) == {"type", "title", "status", "detail", "request_id"}
             assert answers[status]["content"] == {}
     assert (await service.client.get("/docs")).status_code == 200
-
-
-async def test_log_lines_are_json_with_the_request_id(service, capsys):
-    """One object a line, in the task of the request."""
-    from service.logs import JsonFormatter, request_id
-
-    request_id.set("abc")
-    record = logging.LogRecord("service", logging.WARNING, "", 0, "a %s", ("line\nbreak",), None)
-    line = JsonFormatter().format(record)
-    assert "\n" not in line
-    assert {key: value for key, value in json.loads(line).items() if key != "time"} == {
-        "level": "warning",
-        "logger": "service",
-        "message": "a line\nbreak",
-        "request_id": "abc",
-    }

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,22 @@ def test_the_command_serves_and_stops_when_told(store):
         assert process.wait(timeout=10) in (0, -signal.SIGTERM)
     assert [item["item_id"] for item in recommended["items"]] == [ITEM_IDS[row] for row in unseen_rows(0)]
     assert explained["source"] == "template"
+
+
+def test_a_real_language_model_in_process_explains(store):
+    """A tiny random Llama: /recommend answers while it loads, then it writes, the same text for the same question."""
+    with (
+        _process("--store", str(store), "--max-tokens", "12") as (_, _, address),
+        httpx.Client(base_url=address) as client,
+    ):
+        assert client.post("/recommend", json=RECOMMEND).status_code == 200
+        deadline = time.monotonic() + 120
+        while client.get("/readyz").json()["parts"]["language_model"]["state"] != "ok":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        first, second = (client.post("/explain", json=EXPLAIN, timeout=60).json() for _ in range(2))
+    assert 0 < first["usage"]["completion_tokens"] <= 12
+    assert (first["text"], first["usage"]) == (second["text"], second["usage"])
 
 
 def test_settings_come_from_the_environment_and_flags_win(store):
