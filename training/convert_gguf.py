@@ -42,7 +42,7 @@ def _convert(gguf: Path, target: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     tokenizer.save_pretrained(target)
     probe = tokenizer(PROBE, return_tensors="pt")["input_ids"]
-    _check_same(source, AutoModelForCausalLM.from_pretrained(target, dtype=torch.bfloat16).eval(), probe)
+    check_same(source, AutoModelForCausalLM.from_pretrained(target, dtype=torch.bfloat16).eval(), probe)
 
 
 def _dense_config(model: PreTrainedModel) -> dict[str, object]:
@@ -52,7 +52,8 @@ def _dense_config(model: PreTrainedModel) -> dict[str, object]:
     return config
 
 
-def _check_same(source: PreTrainedModel, converted: PreTrainedModel, probe: Tensor) -> None:
+def check_same(source: PreTrainedModel, converted: PreTrainedModel, probe: Tensor) -> None:
+    """Returns when every weight and a greedy answer to `probe` (1, seq) are equal; else raises ConversionMismatch."""
     found = converted.state_dict()
     for name, weight in source.state_dict().items():
         if not torch.equal(weight, found[name]):
