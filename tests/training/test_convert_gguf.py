@@ -1,4 +1,4 @@
-"""The proof that a converted model is its source. (The conversion itself runs when the default LLM is first fetched.)"""
+"""The proof that a converted model is its source; the conversion itself runs when the default LLM is first fetched."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def test_one_other_weight_is_a_mismatch_with_its_name(tmp_path):
 
 
 def test_another_reading_of_the_same_weights_is_a_mismatch(tmp_path):
-    """Equal tensors under another config (here the base of the rotary positions) answer differently, and that counts."""
+    """Equal tensors under another config (here, of the rotary positions) answer differently, and that counts."""
     source, converted = _model(tmp_path), _model(tmp_path)
     converted.model.rotary_emb.inv_freq.mul_(7)
     probe = torch.randint(0, 256, (1, 64), generator=torch.Generator().manual_seed(0))
