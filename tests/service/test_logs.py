@@ -23,7 +23,7 @@ async def test_a_line_carries_the_id_of_its_own_request_only():
         await asyncio.sleep(0)
         return _line("working")["request_id"]
 
-    assert await asyncio.gather(answer("one"), answer("two")) == ["one", "two"]
+    assert list(await asyncio.gather(answer("one"), answer("two"))) == ["one", "two"]
     assert "request_id" not in _line("idle")
 
 
