@@ -18,6 +18,11 @@ def test_a_stage_that_raises_is_timed_as_an_error():
     assert set(timings_ms) == {"good", "bad"}
 
 
+def test_the_process_s_memory_is_told():
+    """The same name that every Prometheus dashboard knows."""
+    assert (Telemetry().registry.get_sample_value("process_resident_memory_bytes") or 0) > 1e6
+
+
 def test_a_new_version_takes_the_place_of_the_old_one():
     """Only the served one is shown."""
     telemetry = Telemetry()
