@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AutoModelForCausalLM, Cache, PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
+
+from service.adapters.fused_layer import fuse, grouped_attention
 
 GROUPED: Final = "beat_grouped"
 GROUPED_TYPES: Final = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "granite"})
@@ -37,7 +38,7 @@ class Decoder:
         self._where = _Where()
         self._layers = [_SlotLayer(self._where, slots, self.capacity) for _ in range(config.num_hidden_layers)]
         self._cache = Cache(layers=list(self._layers))
-        _pack_linears(model)
+        fuse(self._model)
 
     @classmethod
     def open(cls, folder: Path, *, dtype: torch.dtype, slots: int, capacity: int) -> "Decoder":
@@ -145,48 +146,11 @@ class _SlotLayer(CacheLayerMixin):
         return like.new_zeros(self._slots, like.shape[1], self._capacity, like.shape[3])
 
 
-def _grouped_attention(
+def _grouped(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, scaling: float, **_: object
 ) -> tuple[Tensor, None]:
-    """Attention without copies of keys: the query heads that share a key head become its query positions.
-
-    Shapes: query (n, heads, q, dim), key and value (n, kv_heads, length, dim) -> (n, q, heads, dim).
-    """
-    rows, heads, queries, dim = query.shape
-    if queries > 1:  # a prefill: causal by construction, which is faster than its mask
-        out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=True)
-        return out.transpose(1, 2), None
-    shared = heads // key.shape[1]
-    grouped = query.view(rows, key.shape[1], shared, dim)
-    mask = attention_mask.expand(rows, key.shape[1], shared, -1)
-    out = scaled_dot_product_attention(grouped, key, value, attn_mask=mask, scale=scaling)
-    return out.reshape(rows, 1, heads, dim), None
+    """The form in which transformers calls an attention function."""
+    return grouped_attention(query, key, value, attention_mask, scaling), None
 
 
-AttentionInterface.register(GROUPED, _grouped_attention)
-
-
-class PackedLinear(nn.Module):
-    """x W^T + b with W laid out once for oneDNN, as torch.compile does when it freezes a graph; half the time a token.
-
-    Shapes: x (..., in) -> (..., out), bfloat16 on the CPU.
-    """
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), 1)
-        self._bias = linear.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, self._packed, self._bias, "none", [], ""))
-
-
-def _pack_linears(model: nn.Module) -> None:
-    """Put PackedLinear in the place of every bfloat16 nn.Linear on a CPU that computes in it; else change nothing."""
-    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not (available and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
-        return
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if type(child) is nn.Linear and child.weight.dtype == torch.bfloat16 and child.weight.device.type == "cpu":
-                setattr(module, name, PackedLinear(child))
+AttentionInterface.register(GROUPED, _grouped)

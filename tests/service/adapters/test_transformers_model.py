@@ -149,3 +149,11 @@ async def test_the_real_model_says_what_generate_says_and_stops(smollm2):
         assert list(answer.token_ids) == expected.tolist()[: -1 if ended else None]
         assert answer.finish_reason == ("stop" if ended else "length")
         assert "<|im_end|>" not in answer.text
+
+
+def test_a_folder_without_weights_is_told_at_once(tmp_path):
+    """The constructor raises what loading raised, although another thread loads."""
+    spec = tiny_language_model(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="model_type"):
+        TransformersModel(tmp_path, spec)
