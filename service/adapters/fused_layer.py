@@ -16,7 +16,7 @@ FUSED_TYPES: Final = frozenset({"llama", "mistral", "qwen2"})
 class PackedLinear(nn.Module):
     """x W^T + b with W laid out once for oneDNN, as torch.compile does when it freezes a graph; half the time a token.
 
-    Shapes: x (..., in) -> (..., out). Packs only bfloat16 on a CPU that computes in it; elsewhere a plain linear.
+    Shapes: x (..., in) -> (..., out). Where it cannot pack (see `_can_pack`) it is a plain linear.
     """
 
     def __init__(self, *parts: nn.Linear) -> None:
@@ -105,6 +105,10 @@ def fuse(model: Any) -> None:
 
 
 def _can_pack(weight: Tensor) -> bool:
+    """On a CPU, in float32, and in bfloat16 where the CPU computes in it."""
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    supported = available and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return bool(supported) and weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
+    if not available or weight.device.type != "cpu":
+        return False
+    return weight.dtype == torch.float32 or (
+        weight.dtype == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    )

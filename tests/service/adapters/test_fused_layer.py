@@ -49,11 +49,18 @@ def test_packed_linears_are_the_linears_in_a_row(rows, bias):
     assert torch.allclose(PackedLinear(*parts)(x).float(), expected, atol=0.02, rtol=0.01)
 
 
-def test_float32_is_not_packed_and_exact():
-    """Where nothing is gained nothing changes: the bits of nn.Linear."""
+def test_float32_is_packed_too_and_exact():
+    """The same product as nn.Linear's, up to the last bits of float32."""
     torch.manual_seed(0)
     part = nn.Linear(48, 80).requires_grad_(False)
     x = torch.randn(3, 48)
+    assert torch.allclose(PackedLinear(part)(x), part(x), atol=1e-6)
+
+
+def test_what_cannot_be_packed_is_a_plain_linear():
+    """float64, for one: the bits of nn.Linear."""
+    part = nn.Linear(48, 80, dtype=torch.float64).requires_grad_(False)
+    x = torch.randn(3, 48, dtype=torch.float64)
     assert torch.equal(PackedLinear(part)(x), part(x))
 
 
