@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Vectors = NDArray[np.float32]
+
+
+class ClosestItems(NamedTuple):
+    """Items by closeness. Shapes: rows (n,) item rows, cosines (n,), falling."""
+
+    rows: NDArray[np.integer]
+    cosines: Vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +67,20 @@ class NodeEmbeddings:
         return p @ self.fold_in_map
 
     def user_texts_of(self, item_rows: ArrayLike, weights: ArrayLike | None = None) -> Vectors:
-        """Text vector, (dim_text,), of a history: the weighted mean of its items' text vectors; zeros if empty."""
+        """Text vector, (dim_text,), of a history: the direction of its items' weighted sum, as long as an item's.
+
+        A mean would shrink with every item, and long histories would be tokenised by the graph alone. Zeros if empty.
+        """
         rows, w = _history(item_rows, weights)
-        total = w.sum()
-        if not total > 0:
-            return np.zeros(self.dim_text, np.float32)
-        mean: Vectors = (w / total).astype(np.float32) @ self.item_texts[rows]
-        return mean
+        total: Vectors = w.astype(np.float32) @ self.item_texts[rows]
+        norm = float(np.linalg.norm(total))
+        return total * np.float32(self.text_length / norm) if norm > 0 else np.zeros(self.dim_text, np.float32)
+
+    @cached_property
+    def text_length(self) -> float:
+        """Length of the longest item text vector; training gives all of them the same."""
+        squares = np.einsum("nd,nd->n", self.item_texts, self.item_texts)
+        return float(np.sqrt(squares.max(initial=0.0)))
 
     def joint_item(self, row: int) -> Vectors:
         """Joint vector, (dim_joint,), of one item."""
@@ -73,6 +89,36 @@ class NodeEmbeddings:
     def joint_history(self, item_rows: ArrayLike, weights: ArrayLike | None = None) -> Vectors:
         """Joint vector, (dim_joint,), of a user who has just this history."""
         return np.concatenate([self.fold_in(item_rows, weights), self.user_texts_of(item_rows, weights)])
+
+
+def closest_items(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_row: int, count: int) -> ClosestItems:
+    """The `count` of `rows` closest to an item, best first; `item_row` itself and those that point away are left out.
+
+    What the service shows as evidence and what training writes into prompts is chosen here, so that both are the same.
+    """
+    candidates = np.unique(rows[rows != item_row])
+    cosines = joint_cosines(embeddings, candidates, item_row)
+    best = np.argsort(-cosines, kind="stable")[:count]
+    best = best[cosines[best] > 0]
+    return ClosestItems(candidates[best], cosines[best])
+
+
+def joint_cosines(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_row: int) -> Vectors:
+    """Cosines between one item and others in the joint space (graph dimensions, then text); 0 for a zero vector.
+
+    Shapes: rows (n,) -> (n,). Computed part by part, so that no joint matrix has to be made.
+    """
+    dots = np.zeros(len(rows), np.float32)
+    squares = np.zeros(len(rows), np.float32)
+    own_square = np.float32(0)
+    for part in (embeddings.items, embeddings.item_texts):
+        vectors, own = part[rows], part[item_row]  # (n, dim), (dim,)
+        dots += vectors @ own
+        squares += np.einsum("nd,nd->n", vectors, vectors)
+        own_square += own @ own
+    norms = np.sqrt(squares * own_square)
+    cosines: Vectors = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
+    return cosines
 
 
 def _history(item_rows: ArrayLike, weights: ArrayLike | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.catalog import Catalog, Histories
-from model_store.embeddings import NodeEmbeddings
+from model_store.embeddings import NodeEmbeddings, closest_items
 from model_store.types import BehaviorTokens, Side
 from model_store.vocabulary import Vocabulary
 from service.types import Evidence, LabelledTokens, PastItem
@@ -69,29 +69,8 @@ class EvidenceSelector:
         return [word for meaning in meanings for word in meaning.words]
 
     def _past_items(self, history: NDArray[np.int32], item_row: int) -> tuple[PastItem, ...]:
-        rows = np.unique(history[history != item_row])
-        similarity = joint_cosines(self._embeddings, rows, item_row)
-        best = np.argsort(-similarity, kind="stable")[:MAX_PAST_ITEMS]
+        closest = closest_items(self._embeddings, history, item_row, MAX_PAST_ITEMS)
         return tuple(
             PastItem(self._catalog.ids.to_id(row), self._catalog.titles[row], round(cosine, 4))
-            for row, cosine in zip(rows[best].tolist(), similarity[best].tolist(), strict=True)
-            if cosine > 0  # an item that points away speaks against the asked one
+            for row, cosine in zip(closest.rows.tolist(), closest.cosines.tolist(), strict=True)
         )
-
-
-def joint_cosines(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_row: int) -> NDArray[np.float32]:
-    """Cosines between one item and others in the joint space (graph dimensions, then text); 0 for a zero vector.
-
-    Shapes: rows (n,) -> (n,). Computed part by part, so that no joint matrix has to be made.
-    """
-    dots = np.zeros(len(rows), np.float32)
-    squares = np.zeros(len(rows), np.float32)
-    own_square = np.float32(0)
-    for part in (embeddings.items, embeddings.item_texts):
-        vectors, own = part[rows], part[item_row]  # (n, dim), (dim,)
-        dots += vectors @ own
-        squares += np.einsum("nd,nd->n", vectors, vectors)
-        own_square += own @ own
-    norms = np.sqrt(squares * own_square)
-    cosines: NDArray[np.float32] = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
-    return cosines

@@ -90,18 +90,32 @@ class ProjectorConfig:
 
     language_model: str = DEFAULT
     """The default's name, a local Hugging Face folder, or a hub id."""
+    anchored: bool = True
+    """Codes start at the mean input embedding of their words; off: the paper's MLP alone."""
+    anchor_words: int = 3
+    """Words of a code that make its anchor."""
+    width: int = 256
+    """Hidden units of the MLP."""
     num_style: int = 12
     """Soft tokens that are the same for every pair."""
     max_steps: int = 300
-    """Most optimiser steps."""
+    """Optimiser steps."""
     batch_size: int = 8
     """Explanations a step."""
-    learning_rate: float = 1e-3
-    """Of Adam."""
+    learning_rate: float = 2e-3
+    """Top rate of the MLP, which all codes share (AdamW, linear warm-up, cosine to zero)."""
+    token_learning_rate: float = 2e-2
+    """Top rate of what is a single code's own, and of the style."""
     alignment_weight: float = 1.0
     """Weight of the semantic alignment regularisation (arXiv:2512.15614)."""
     title_dropout: float = 0.5
-    """Share of prompts without the item's title and text: else the LLM reads those and ignores the tokens."""
+    """Share of prompts with tokens only: beside title and text the LLM would leave the tokens alone."""
+    max_target_tokens: int = 96
+    """Longest reference, in the LLM's tokens; the rest is cut."""
+    checkpoint_steps: int = 20
+    """Steps that an interruption may cost."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Of the frozen LLM in training; the projector itself is float32."""
 
 
 @dataclass(frozen=True)

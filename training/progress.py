@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -61,6 +62,18 @@ def ranking_table(arms: Mapping[str, Figures], k: int = 20) -> Table:
         recall, ndcg = figures[f"recall@{k}"], figures[f"ndcg@{k}"]
         share = recall / first[f"recall@{k}"] if first[f"recall@{k}"] else 0.0
         table.add_row(arm, f"{recall:.4f}", f"{ndcg:.4f}", f"{share:.1%}")
+    return table
+
+
+def margin_table(judged: Mapping[str, Any]) -> Table:
+    """NLL under true tokens and the swap margins of both prompts, with their 95 % intervals."""
+    table = Table(title=f"{judged['rows']:,} held-out explanations, nats a token", title_justify="left", box=None)
+    for column in ("", "NLL", "user swapped", "item swapped", "both swapped"):
+        table.add_column(column, justify="left" if not column else "right")
+    for prompt, title in (("tokens_only", "tokens only"), ("as_served", "as served")):
+        margins = judged[prompt]["swap_margin"].values()
+        shown = [f"{m['mean']:+.3f} [dim]({m['low']:+.3f} to {m['high']:+.3f})[/dim]" for m in margins]
+        table.add_row(title, f"{judged[prompt]['nll']['true']:.3f}", *shown)
     return table
 
 

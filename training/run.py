@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import platform
+import resource
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -10,14 +15,27 @@ from typing import Any
 import numpy as np
 
 from model_store.embeddings import NodeEmbeddings
+from model_store.soft_tokens import SoftTokenTable
+from model_store.store import ModelStore
 from training.config import RunConfig
 from training.data import Dataset, Split, check_leaks, digest, split
 from training.data_source import read_data
-from training.progress import console, counted, ranking_table, stage
-from training.ranking import graph_rankings
+from training.export import Tokens, artifact_parts, publish
+from training.fetch_language_model import fetch_language_model
+from training.progress import console, counted, margin_table, ranking_table, stage
+from training.ranking import graph_rankings, token_rankings
 from training.stages import StageCache, StageOutput, stage_key
 from training.supervision import Supervision, supervise
+from training.token_stages import (
+    LearntFrom,
+    Workshop,
+    evaluation_stage,
+    projector_stage,
+    tokenizer_stage,
+    trained_tokenizer_of,
+)
 from training.train_lightgcn import Epoch, TrainedVectors, train_lightgcn
+from training.train_tokenizer import TrainedTokenizer
 
 DATA_FORMAT = 1
 VECTORS_FORMAT = 1
@@ -41,15 +59,47 @@ class Prepared:
 
 
 def run(config: RunConfig, folder: Path | None, store: Path) -> None:
-    """Train what the config says on the data in `folder`, as far as the stages go.
+    """Train what the config says on the data in `folder`, and publish it.
 
     What an earlier run left in the store's stage cache is used again. ConfigError, DataError, ModelStoreError.
     """
     cache = StageCache(store / STAGES_FOLDER)
     prepared = prepare(config, folder)
+    data = LearntFrom(prepared.dataset, prepared.split)
     vectors = vectors_stage(config, prepared, cache)
-    ranking = ranking_stage(prepared, vectors, cache)
+    graph = embeddings_of(vectors)
+    tokens = tokenizer_stage(data, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
+    tokenizer = trained_tokenizer_of(tokens, graph)
+    ranking = ranking_stage(prepared, tokenizer, tokens.facts["key"], cache)
     console.print(ranking_table(ranking))
+    fetched = fetch_language_model(config.projector.language_model)
+    workshop = Workshop.of(data, tokenizer, fetched, config.projector)
+    train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
+    projected = projector_stage(workshop, train_rows, config.projector, config.seed, cache, tokens.facts["key"])
+    table = SoftTokenTable.from_tensors(projected.tensors)
+    judged = evaluation_stage(
+        workshop,
+        table,
+        test_rows,
+        config.evaluation,
+        config.projector.dtype,
+        config.seed,
+        cache,
+        projected.facts["key"],
+    )
+    console.print(margin_table(judged))
+    report = {
+        "name": config.name,
+        "ranking": ranking,
+        "explanations": judged,
+        "codebooks": tokens.facts["codebooks"],
+        "vectors": {name: vectors.facts[name] for name in ("epochs", "best_epoch", "graph_filter")},
+        "projector_losses": projected.facts["losses"],
+        "config": config.to_json(),
+        "machine": machine(),
+    }
+    published = _publish(config, store, prepared, workshop, table, report)
+    console.print(f"[green]published[/green] {published} in {store}")
 
 
 def prepare(config: RunConfig, folder: Path | None) -> Prepared:
@@ -102,16 +152,50 @@ def embeddings_of(output: StageOutput) -> NodeEmbeddings:
     return NodeEmbeddings(**{name: output.tensors[name] for name in NodeEmbeddings.__dataclass_fields__})
 
 
-def ranking_stage(prepared: Prepared, vectors: StageOutput, cache: StageCache) -> dict[str, Any]:
+def ranking_stage(prepared: Prepared, tokenizer: TrainedTokenizer, inputs: str, cache: StageCache) -> dict[str, Any]:
     """Recall and NDCG on test edges, by arm, as RankingResult writes itself."""
-    key = stage_key("ranking", code_format=RANKING_FORMAT, config={}, inputs=[vectors.facts["key"]])
+    key = stage_key("ranking", code_format=RANKING_FORMAT, config={}, inputs=[inputs])
 
     def make(_: Path) -> StageOutput:
+        graph, parts = tokenizer.embeddings, prepared.split
+        codes = tokenizer.user_codes, tokenizer.item_codes
         with stage("Ranking the whole catalogue"):
-            results = graph_rankings(embeddings_of(vectors), prepared.split)
+            by_tokens = token_rankings(tokenizer.user, tokenizer.item, *codes, graph.dim_graph, parts)
+            results = {**graph_rankings(graph, parts), **by_tokens}
         return StageOutput(facts={arm: result.to_json() for arm, result in results.items()})
 
     return cache.get_or_make("ranking", key, make).facts
+
+
+def _publish(
+    config: RunConfig,
+    store: Path,
+    prepared: Prepared,
+    workshop: Workshop,
+    table: SoftTokenTable,
+    report: dict[str, Any],
+) -> str:
+    tokenizer, fetched = workshop.tokenizer, workshop.language_model
+    tokens = Tokens(tokenizer.user, tokenizer.item, tokenizer.user_codes, tokenizer.item_codes, tokenizer.vocabulary)
+    metrics = {name: report[name] for name in ("ranking", "explanations", "codebooks")}
+    parts = artifact_parts(
+        config, prepared.dataset, prepared.split.train, tokenizer.embeddings, tokens, table, workshop.template,
+        fetched.spec, metrics,
+    )  # fmt: skip
+    with stage("Publishing"):
+        written = json.dumps(report, indent=2, allow_nan=False).encode()
+        return publish(ModelStore(store), parts, fetched.folder, {"report.json": written})
+
+
+def machine() -> dict[str, Any]:
+    """Where figures were taken: processor architecture, cores, versions."""
+    return {
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
 
 
 def _output_of(trained: TrainedVectors, key: str) -> StageOutput:

@@ -7,7 +7,7 @@ from model_store.artifact import Artifact
 from model_store.embeddings import NodeEmbeddings
 from model_store.store import ModelStore
 from model_store.types import BehaviorTokens
-from service.evidence import EvidenceSelector, Labels, joint_cosines
+from service.evidence import EvidenceSelector, Labels
 from tests.artifacts import COLOURS, ITEM_IDS, NUM_USERS, colour_of, history_rows, unseen_rows
 
 

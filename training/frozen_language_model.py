@@ -1,0 +1,88 @@
+"""The frozen LLM in training: how likely it finds a text after a prompt with soft tokens, and the gradient to those."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from model_store.prompt import EncodedPrompt
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, eq=False)
+class PromptedText:
+    """A prompt and the text that should follow. Shapes: prompt.token_ids (seq,), target_ids (num_target,), with eos."""
+
+    prompt: EncodedPrompt
+    target_ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.prompt.token_ids) + len(self.target_ids)
+
+
+class FrozenLanguageModel:
+    """A Hugging Face causal LM whose weights never change: gradients go through it to its input embeddings only."""
+
+    def __init__(self, model: Any, *, embedding_scale: float = 1.0) -> None:
+        self._model = model.eval().requires_grad_(False)
+        self._table = model.get_input_embeddings().weight
+        self._scale = embedding_scale
+
+    @classmethod
+    def open(cls, folder: Path, *, dtype: torch.dtype, embedding_scale: float) -> FrozenLanguageModel:
+        """The model of a Hugging Face folder, on the GPU where there is one."""
+        from transformers import AutoModelForCausalLM  # seconds: only where a stage is really made
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        return cls(model.to(device), embedding_scale=embedding_scale)
+
+    def nll(self, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Tensor:
+        """Negative log-likelihood per target token, nats. Shapes: soft[slot] (batch, length, hidden) -> (batch,)."""
+        token_ids, labels = padded(texts)
+        ids = torch.from_numpy(token_ids).to(self._table.device)
+        embeds = self.place(self.embed(ids), texts, soft)
+        # No attention mask: padding stands on the right, where a causal model never looks from a real position.
+        hidden = self._model.model(inputs_embeds=embeds, use_cache=False)[0]
+        wanted = torch.from_numpy(labels).to(ids.device)[:, 1:]
+        chosen = wanted != IGNORED  # logits of a large vocabulary: only where a target stands
+        logits = self._model.lm_head(hidden[:, :-1][chosen]).float()
+        losses = nn.functional.cross_entropy(logits, wanted[chosen], reduction="none")
+        row = torch.nonzero(chosen)[:, 0]
+        total = torch.zeros(len(texts), device=ids.device).index_add(0, row, losses)
+        return total / chosen.sum(dim=1)
+
+    def embed(self, token_ids: Tensor) -> Tensor:
+        """Input embeddings as the first layer sees them, in the model's dtype. Shapes: (...) -> (..., hidden)."""
+        embeds: Tensor = self._table[token_ids] * self._scale
+        return embeds
+
+    @staticmethod
+    def place(embeds: Tensor, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Tensor:
+        """The embeddings with soft tokens at the prompts' slots. Shapes: embeds (batch, seq, hidden)."""
+        for slot in texts[0].prompt.slots:
+            where = [text.prompt.slots[slot] for text in texts]
+            positions = torch.tensor([list(range(each.start, each.stop)) for each in where], device=embeds.device)
+            rows = torch.arange(len(texts), device=embeds.device)[:, None].expand_as(positions)
+            embeds = embeds.index_put((rows, positions), soft[slot].to(embeds.device, embeds.dtype))
+        return embeds
+
+
+def padded(texts: Sequence[PromptedText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token ids and labels, (batch, longest): padded on the right, labels IGNORED except on targets."""
+    longest = max(len(text) for text in texts)
+    token_ids = np.zeros((len(texts), longest), np.int64)
+    labels = np.full((len(texts), longest), IGNORED, np.int64)
+    for row, text in enumerate(texts):
+        begin = len(text.prompt.token_ids)
+        token_ids[row, :begin] = text.prompt.token_ids
+        token_ids[row, begin : len(text)] = labels[row, begin : len(text)] = text.target_ids
+    return token_ids, labels

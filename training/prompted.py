@@ -1,0 +1,44 @@
+"""Explanations as the frozen LLM meets them: the service's own prompt before, the reference text after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from model_store.catalog import Histories
+from model_store.embeddings import NodeEmbeddings, closest_items
+from model_store.prompt import PromptEncoder, PromptTemplate
+from model_store.types import Prompt
+from training.data import Dataset
+from training.frozen_language_model import PromptedText
+
+NUM_PAST_ITEMS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """Makes prompted texts of a data set's explanations."""
+
+    dataset: Dataset
+    histories: Histories
+    embeddings: NodeEmbeddings
+    template: PromptTemplate
+    encoder: PromptEncoder
+    eos_token_id: int
+    max_target_tokens: int
+
+    def of(self, position: int, *, tokens_only: bool) -> PromptedText:
+        """The explanation at this position: with title, text and closest past items as served, or with tokens only."""
+        explanations = self.dataset.explanations
+        assert explanations is not None
+        user_row, item_row = int(explanations.users[position]), int(explanations.items[position])
+        prompt = self.template.render() if tokens_only else self._as_served(user_row, item_row)
+        target = self.encoder.encode_text(explanations.texts[position], trusted=False)[: self.max_target_tokens]
+        return PromptedText(self.encoder.encode(prompt), np.array([*target, self.eos_token_id], np.int64))
+
+    def _as_served(self, user_row: int, item_row: int) -> Prompt:
+        item = self.dataset.items[item_row]
+        past = closest_items(self.embeddings, self.histories.of(user_row), item_row, NUM_PAST_ITEMS)
+        titles = [self.dataset.items.titles[row] for row in past.rows.tolist()]
+        return self.template.render(title=item.title, text=item.text, history=titles)

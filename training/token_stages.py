@@ -1,0 +1,216 @@
+"""The stages after the vectors: tokenizer, projector, evaluation of explanations. Each is kept by content."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from model_store.behavior_tokenizer import SideTokenizer
+from model_store.embeddings import NodeEmbeddings
+from model_store.prompt import PromptEncoder, PromptTemplate, default_template
+from model_store.quantizer import MacroQuantizer, MicroQuantizer
+from model_store.soft_tokens import SoftTokenTable
+from model_store.token_embeddings import TokenEmbeddings
+from model_store.vocabulary import Vocabulary
+from training.config import EvaluationConfig, ProjectorConfig, TokenizerConfig
+from training.data import Dataset, Rows, Split
+from training.explanation_arms import explanation_arms
+from training.export import histories_of
+from training.fetch_language_model import FetchedLanguageModel
+from training.frozen_language_model import FrozenLanguageModel
+from training.progress import console, counted
+from training.projector import Projector, SideInputs, codewords_of
+from training.prompted import Prompts
+from training.stages import StageCache, StageOutput, stage_key
+from training.train_projector import CodedPairs, Step, train_projector
+from training.train_tokenizer import TrainedTokenizer, codebook_report, train_tokenizer
+from training.word_anchors import style_start, word_anchors
+
+TOKENIZER_FORMAT = 1
+PROJECTOR_FORMAT = 1
+EVALUATION_FORMAT = 1
+NUM_LEVELS = 12
+SHOWN_EVERY = 20
+
+
+@dataclass(frozen=True, eq=False)
+class LearntFrom:
+    """What these stages see of a data set."""
+
+    dataset: Dataset
+    split: Split
+
+
+def tokenizer_stage(
+    data: LearntFrom, graph: NodeEmbeddings, config: TokenizerConfig, seed: int, cache: StageCache, inputs: str
+) -> StageOutput:
+    """Quantizers, codes and text vectors; facts: `vocabulary`, `codebooks`, `key`."""
+    settings = {"tokenizer": asdict(config), "seed": seed}
+    key = stage_key("tokenizer", code_format=TOKENIZER_FORMAT, config=settings, inputs=[inputs])
+
+    def make(_: Path) -> StageOutput:
+        with counted("Learning codebooks", NUM_LEVELS, "codebooks") as advance:
+            trained = train_tokenizer(graph, data.dataset, data.split.train, config, seed, on_level=advance)
+        codes = {"user": trained.user_codes, "item": trained.item_codes}
+        facts = {
+            "key": key,
+            "vocabulary": trained.vocabulary.to_json(),
+            "codebooks": {side: codebook_report(each, config.codebook_size) for side, each in codes.items()},
+        }
+        return StageOutput(_tensors(trained), facts)
+
+    return cache.get_or_make("tokenizer", key, make)
+
+
+def trained_tokenizer_of(output: StageOutput, graph: NodeEmbeddings) -> TrainedTokenizer:
+    """What `tokenizer_stage` put out."""
+    t = output.tensors
+    user, item = (
+        SideTokenizer(MacroQuantizer(t[f"{side}_macro"]), MicroQuantizer(t[f"{side}_micro"]))
+        for side in ("user", "item")
+    )
+    embeddings = replace(graph, item_texts=t["item_texts"])
+    vocabulary = Vocabulary.from_json(output.facts["vocabulary"])
+    return TrainedTokenizer(embeddings, user, item, t["user_codes"], t["item_codes"], vocabulary)
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """Everything that prompts and their soft tokens are made of. One for training and evaluation alike."""
+
+    tokenizer: TrainedTokenizer
+    language_model: FetchedLanguageModel
+    template: PromptTemplate
+    prompts: Prompts
+    pairs: CodedPairs
+
+    @classmethod
+    def of(
+        cls, data: LearntFrom, tokenizer: TrainedTokenizer, fetched: FetchedLanguageModel, config: ProjectorConfig
+    ) -> Workshop:
+        """For the explanations of a data set (which it must have) and a frozen LLM."""
+        explanations = data.dataset.explanations
+        assert explanations is not None
+        template = default_template(fetched.spec.chat, style_length=config.num_style)
+        prompts = Prompts(
+            data.dataset,
+            histories_of(data.dataset, data.split.train),
+            tokenizer.embeddings,
+            template,
+            PromptEncoder.open(fetched.folder),
+            fetched.spec.eos_token_ids[0],
+            config.max_target_tokens,
+        )
+        pairs = CodedPairs(explanations, tokenizer.user_codes, tokenizer.item_codes)
+        return cls(tokenizer, fetched, template, prompts, pairs)
+
+    def open_model(self, dtype: str) -> FrozenLanguageModel:
+        """The frozen LLM, its weights loaded."""
+        spec = self.language_model.spec
+        torch_dtype: torch.dtype = getattr(torch, dtype)
+        return FrozenLanguageModel.open(
+            self.language_model.folder, dtype=torch_dtype, embedding_scale=spec.embedding_scale
+        )
+
+
+def projector_stage(
+    workshop: Workshop, positions: Rows, config: ProjectorConfig, seed: int, cache: StageCache, inputs: str
+) -> StageOutput:
+    """The soft token table; facts: `losses` (one row a step: NLL, alignment) and `key`."""
+    sha256 = workshop.language_model.spec.sha256
+    settings = {"projector": asdict(config), "template": workshop.template.to_json(), "seed": seed}
+    key = stage_key("projector", code_format=PROJECTOR_FORMAT, config=settings, inputs=[inputs, sha256])
+
+    def make(checkpoints: Path) -> StageOutput:
+        projector = new_projector(workshop, config, seed)
+        model = workshop.open_model(config.dtype)
+        with counted("Training the projector", config.max_steps, "steps") as advance:
+
+            def show(step: Step) -> None:
+                advance(1)
+                if step.number % SHOWN_EVERY == 0 or step.number == 1:
+                    console.print(f"     step {step.number}: NLL {step.nll:.3f}, alignment {step.alignment:.3f}")
+
+            steps = train_projector(
+                projector, model, workshop.prompts, workshop.pairs, positions, config, seed,
+                checkpoints=checkpoints, on_step=show,
+            )  # fmt: skip
+        losses = [[step.nll, step.alignment] for step in steps]
+        tensors = {name: np.asarray(tensor) for name, tensor in projector.table().to_tensors().items()}
+        return StageOutput(tensors, {"key": key, "losses": losses})
+
+    return cache.get_or_make("projector", key, make)
+
+
+def new_projector(workshop: Workshop, config: ProjectorConfig, seed: int) -> Projector:
+    """An untrained projector: its codes stand at their anchors."""
+    torch.manual_seed(seed)
+    spec, encoder = workshop.language_model.spec, workshop.prompts.encoder
+    embeddings = TokenEmbeddings.open(workshop.language_model.folder, scale=spec.embedding_scale)
+    length = spec.embedding_rms * float(np.sqrt(spec.hidden_size))
+    tokenizer = workshop.tokenizer
+    user, item = (
+        SideInputs(
+            codewords_of(side), word_anchors(levels, encoder, embeddings, num_words=config.anchor_words, length=length)
+        )
+        for side, levels in (
+            (tokenizer.user, tokenizer.vocabulary.user),
+            (tokenizer.item, tokenizer.vocabulary.item),
+        )
+    )
+    style = style_start(config.num_style, encoder, embeddings)
+    return Projector(user, item, style, width=config.width, size=spec.embedding_rms, anchored=config.anchored)
+
+
+def evaluation_stage(
+    workshop: Workshop,
+    table: SoftTokenTable,
+    positions: Rows,
+    config: EvaluationConfig,
+    dtype: str,
+    seed: int,
+    cache: StageCache,
+    inputs: str,
+) -> dict[str, Any]:
+    """NLL and swap margins on held-out explanations, as `explanation_arms` reports them."""
+    key = stage_key("evaluation", code_format=EVALUATION_FORMAT, config=asdict(config), inputs=[inputs])
+
+    def make(_: Path) -> StageOutput:
+        return StageOutput(facts=judge(workshop, table, sampled(positions, config.max_rows, seed), config, dtype, seed))
+
+    return cache.get_or_make("evaluation", key, make).facts
+
+
+def judge(
+    workshop: Workshop, table: SoftTokenTable, rows: Rows, config: EvaluationConfig, dtype: str, seed: int
+) -> dict[str, Any]:
+    """`explanation_arms` of these rows, shown while it lasts."""
+    model = workshop.open_model(dtype)
+    with counted("Judging held-out explanations", 8 * len(rows), "rows") as advance:
+        return explanation_arms(
+            table, model, workshop.prompts, workshop.pairs, rows,
+            bootstrap_samples=config.bootstrap_samples, seed=seed, on_rows=advance,
+        )  # fmt: skip
+
+
+def sampled(positions: Rows, count: int, seed: int) -> Rows:
+    """At most `count` of the positions, a seeded sample in ascending order."""
+    if len(positions) <= count:
+        return positions
+    return np.sort(np.random.default_rng(seed).choice(positions, count, replace=False))
+
+
+def _tensors(trained: TrainedTokenizer) -> dict[str, Any]:
+    return {
+        "user_macro": trained.user.macro.codebook,
+        "user_micro": trained.user.micro.codebooks,
+        "item_macro": trained.item.macro.codebook,
+        "item_micro": trained.item.micro.codebooks,
+        "user_codes": trained.user_codes,
+        "item_codes": trained.item_codes,
+        "item_texts": trained.embeddings.item_texts,
+    }

@@ -1,0 +1,152 @@
+"""Projector training: soft tokens that make the frozen LLM find the reference explanations likely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model_store.quantizer import Codes
+from model_store.tensor_file import load_tensors, save_tensors
+from training.config import ProjectorConfig
+from training.data import Explanations, Rows
+from training.frozen_language_model import FrozenLanguageModel, PromptedText
+from training.projector import Projector, alignment_loss
+from training.prompted import Prompts
+
+CHECKPOINT = "projector.safetensors"
+GRADIENT_NORM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One optimiser step: its number from 1, the mean NLL per token and the alignment loss of its batch."""
+
+    number: int
+    nll: float
+    alignment: float
+
+
+@dataclass(frozen=True, eq=False)
+class CodedPairs:
+    """Codes of the pairs that explanations are about. Shapes: user_codes (num_users, 6), item_codes (num_items, 6)."""
+
+    explanations: Explanations
+    user_codes: Codes
+    item_codes: Codes
+
+    def at(self, positions: Sequence[int] | Rows) -> tuple[Tensor, Tensor]:
+        """User and item codes of the explanations at these positions, each (n, 6) int64."""
+        rows = np.asarray(positions, np.int64)
+        users, items = self.explanations.users[rows], self.explanations.items[rows]
+        return tuple(  # type: ignore[return-value]
+            torch.from_numpy(codes[chosen].astype(np.int64))
+            for codes, chosen in ((self.user_codes, users), (self.item_codes, items))
+        )
+
+
+def train_projector(
+    projector: Projector,
+    model: FrozenLanguageModel,
+    prompts: Prompts,
+    pairs: CodedPairs,
+    positions: Rows,
+    config: ProjectorConfig,
+    seed: int,
+    *,
+    checkpoints: Path,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> list[Step]:
+    """Train in place on the explanations at `positions`; resumes from `checkpoints` where an earlier run was cut off.
+
+    Each prompt is either as served or, with chance `title_dropout`, tokens only: beside a title the LLM would learn to
+    read the title and leave the tokens alone.
+    """
+    optimizer = torch.optim.AdamW(_groups(projector, config), weight_decay=0.0, betas=(0.9, 0.98))
+    steps = _resume(projector, optimizer, checkpoints / CHECKPOINT)
+    order = batches(len(positions), config, seed)
+    for number in range(len(steps) + 1, config.max_steps + 1):
+        chosen = positions[order[number - 1]]
+        rng = np.random.default_rng([seed, number])
+        texts = [prompts.of(int(p), tokens_only=bool(rng.random() < config.title_dropout)) for p in chosen]
+        for group in optimizer.param_groups:
+            group["lr"] = group["top"] * rate(number, config)
+        steps.append(_step(projector, model, optimizer, texts, pairs.at(chosen), config, number))
+        on_step(steps[-1])
+        if number % config.checkpoint_steps == 0:
+            _save(projector, optimizer, steps, checkpoints / CHECKPOINT)
+    return steps
+
+
+def rate(number: int, config: ProjectorConfig) -> float:
+    """Share of the top learning rate at a step: linear warm-up, then a cosine to zero."""
+    warm_up = max(1, config.max_steps // 20)
+    along = min(1.0, max(0.0, (number - warm_up) / max(1, config.max_steps - warm_up)))
+    return min(1.0, number / warm_up) * 0.5 * (1 + float(np.cos(np.pi * along)))
+
+
+def batches(count: int, config: ProjectorConfig, seed: int) -> list[NDArray[np.int64]]:
+    """Indices into the training rows for every step, passes in a new order each. Shapes: (batch_size,) each."""
+    rng, wanted = np.random.default_rng(seed), config.max_steps * config.batch_size
+    passes = [rng.permutation(count) for _ in range(-(-wanted // count))]
+    return list(np.concatenate(passes)[:wanted].reshape(config.max_steps, config.batch_size))
+
+
+def _groups(projector: Projector, config: ProjectorConfig) -> list[dict[str, object]]:
+    """Parameters with their top rates: those of single codes are met seldom and may go faster."""
+    own = [p for name, p in projector.named_parameters() if name.endswith(("own", "style"))]
+    shared = [p for name, p in projector.named_parameters() if not name.endswith(("own", "style"))]
+    rates = ((own, config.token_learning_rate), (shared, config.learning_rate))
+    return [{"params": params, "lr": top, "top": top} for params, top in rates]
+
+
+def _step(
+    projector: Projector,
+    model: FrozenLanguageModel,
+    optimizer: torch.optim.Optimizer,
+    texts: list[PromptedText],
+    codes: tuple[Tensor, Tensor],
+    config: ProjectorConfig,
+    number: int,
+) -> Step:
+    optimizer.zero_grad(set_to_none=True)
+    soft = projector.soft_tokens(*codes)
+    nll = model.nll(texts, soft).mean()
+    alignment = torch.zeros(())
+    if config.alignment_weight:
+        tokens = torch.cat([soft["user"], soft["item"]], dim=1)
+        words = (model.embed(torch.from_numpy(text.target_ids)) for text in texts)
+        alignment = torch.stack([alignment_loss(w, t) for w, t in zip(words, tokens, strict=True)]).mean()
+    (nll + config.alignment_weight * alignment).backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(projector.parameters(), GRADIENT_NORM)
+    optimizer.step()
+    return Step(number, nll.item(), alignment.item())
+
+
+def _save(projector: Projector, optimizer: torch.optim.Optimizer, steps: list[Step], path: Path) -> None:
+    tensors = {f"weights.{name}": p.detach().numpy() for name, p in projector.named_parameters()}
+    for name, p in projector.named_parameters():
+        state = optimizer.state[p]
+        tensors |= {f"{key}.{name}": state[key].numpy() for key in ("exp_avg", "exp_avg_sq")}
+    tensors["steps"] = np.array([[step.number, step.nll, step.alignment] for step in steps])
+    aside = path.with_suffix(".aside")
+    save_tensors(aside, tensors)
+    aside.replace(path)
+
+
+def _resume(projector: Projector, optimizer: torch.optim.Optimizer, path: Path) -> list[Step]:
+    """The steps that a checkpoint has behind it, its weights and Adam's moments put back; none without one."""
+    if not path.is_file():
+        return []
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in load_tensors(path).items()}
+    steps = [Step(int(number), nll, alignment) for number, nll, alignment in tensors["steps"].tolist()]
+    for name, p in projector.named_parameters():
+        p.data.copy_(tensors[f"weights.{name}"])
+        moments = {key: tensors[f"{key}.{name}"] for key in ("exp_avg", "exp_avg_sq")}
+        optimizer.state[p] = {"step": torch.tensor(float(len(steps))), **moments}
+    return steps
