@@ -46,10 +46,18 @@ def test_the_order_of_a_history_does_not_matter(rows):
     np.testing.assert_allclose(EMBEDDINGS.joint_history(rows), EMBEDDINGS.joint_history(sorted(rows)), atol=1e-5)
 
 
-def test_the_text_of_a_history_is_the_weighted_mean_of_its_items_texts():
-    """Weights 3 and 1 give three quarters of one text and one quarter of the other."""
-    expected = 0.75 * EMBEDDINGS.item_texts[2] + 0.25 * EMBEDDINGS.item_texts[5]
-    np.testing.assert_allclose(EMBEDDINGS.user_texts_of([2, 5], [3, 1]), expected, rtol=1e-5)
+def test_the_text_of_a_history_points_where_its_items_texts_do_on_the_whole():
+    """Weights 3 and 1: the direction of three times one text plus the other, as long as the longest item text."""
+    text = EMBEDDINGS.user_texts_of([2, 5], [3, 1])
+    total = 3 * EMBEDDINGS.item_texts[2] + EMBEDDINGS.item_texts[5]
+    longest = max(np.linalg.norm(vector) for vector in EMBEDDINGS.item_texts)
+    np.testing.assert_allclose(text, longest * total / np.linalg.norm(total), rtol=1e-5)
+
+
+def test_a_long_history_has_as_long_a_text_vector_as_a_short_one():
+    """A mean would shrink with every item, and leave long histories to the graph alone."""
+    lengths = [np.linalg.norm(EMBEDDINGS.user_texts_of(rows)) for rows in ([1], [1, 2], [0, 1, 2, 3])]
+    np.testing.assert_allclose(lengths, lengths[0], rtol=1e-5)
 
 
 def test_a_joint_vector_is_graph_then_text():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model_store.artifact import Artifact
-from model_store.embeddings import NodeEmbeddings
+from model_store.embeddings import NodeEmbeddings, joint_cosines
 from model_store.store import ModelStore
 from model_store.types import BehaviorTokens
 from service.evidence import EvidenceSelector, Labels
