@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from tests.training.graphs import NUM_ITEMS, NUM_USERS, checkerboard, write_checkerboard
-from training.config import ConfigError, DataConfig, RunConfig, VectorsConfig
-from training.run import STAGES_FOLDER, embeddings_of, prepare, ranking_stage, vectors_stage
+from training.config import ConfigError, DataConfig, RunConfig, TokenizerConfig, VectorsConfig
+from training.prepare import prepare
+from training.run import STAGES_FOLDER, embeddings_of, ranking_stage, vectors_stage
 from training.stages import StageCache
+from training.token_stages import LearntFrom, tokenizer_stage, trained_tokenizer_of
 
 CONFIG = RunConfig(
     name="checkerboard",
     data=DataConfig(reader="tabular"),
     vectors=VectorsConfig(dim_per_level=2, max_epochs=1, batch_size=256, num_negatives=8),
+    tokenizer=TokenizerConfig(codebook_size=16, text_dim=0),
 )
 
 
@@ -75,7 +78,7 @@ def test_changed_data_or_split_trains_anew(data, cache):
 
 
 def test_every_held_out_item_is_found(data, cache):
-    """On the checkerboard the vectors' Recall@50 is 1; shapes are as published."""
+    """On the checkerboard the Recall@10 of vectors, and of their codes alone, is 1; shapes are as published."""
     prepared = prepare(CONFIG, data)
     vectors = vectors_stage(CONFIG, prepared, cache)
     embeddings = embeddings_of(vectors)
@@ -83,9 +86,12 @@ def test_every_held_out_item_is_found(data, cache):
     assert embeddings.items.shape == (NUM_ITEMS, 10)
     assert embeddings.item_texts.shape == (NUM_ITEMS, 0)
     assert np.isfinite(embeddings.fold_in_map).all()
-    figures = ranking_stage(prepared, vectors, cache)
+    learnt_from = LearntFrom(prepared.dataset, prepared.split)
+    tokens = tokenizer_stage(learnt_from, embeddings, CONFIG.tokenizer, CONFIG.seed, cache, vectors.facts["key"])
+    figures = ranking_stage(prepared, trained_tokenizer_of(tokens, embeddings), tokens.facts["key"], cache)
     assert figures["vectors"]["recall@10"] == 1
-    assert set(figures) == {"vectors", "fold-in", "popularity"}
+    assert figures["tokens only"]["recall@10"] == 1
+    assert set(figures) == {"vectors", "fold-in", "popularity", "tokens only", "macro only"}
 
 
 def test_a_reader_that_needs_a_folder_says_so(tmp_path):
