@@ -21,7 +21,7 @@ from model_store.quantizer import Codes, MacroQuantizer, MicroQuantizer
 from model_store.types import NUM_CODES
 from model_store.vocabulary import Vocabulary
 from training.code_meanings import code_meanings
-from training.config import TokenizerConfig
+from training.config import ConfigError, TokenizerConfig
 from training.data import Dataset, Pairs
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
@@ -54,7 +54,7 @@ def train_tokenizer(
 ) -> TrainedTokenizer:
     """Tokens of all users and items, from the graph vectors and the items' texts. `on_level` counts 12 levels.
 
-    ValueError where a side has fewer nodes than `codebook_size`.
+    ConfigError where a side has fewer nodes than `codebook_size`.
     """
     words = ItemWords.of_items(dataset.items)
     texts = text_vectors(words, dim=config.text_dim, length=config.text_weight, seed=seed)
@@ -87,7 +87,7 @@ def joint_users(embeddings: NodeEmbeddings, histories: Any) -> Vectors:
 def residual_kmeans(x: Vectors, config: TokenizerConfig, seed: int, on_level: Advance) -> SideTokenizer:
     """Six levels of k-means, each over what is left by those before. Shapes: x (n, dim_joint)."""
     if len(x) < config.codebook_size:
-        raise ValueError(f"{len(x)} nodes cannot fill codebooks of {config.codebook_size}: lower codebook_size")
+        raise ConfigError(f"{len(x)} nodes cannot fill codebooks of {config.codebook_size}: lower codebook_size")
     codebooks, left = [], np.ascontiguousarray(x, np.float32)
     for level in range(NUM_CODES):
         kmeans = faiss.Kmeans(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_store.embeddings import NodeEmbeddings
+from model_store.embeddings import NodeEmbeddings, closest_items, joint_cosines
 
 NUM_ITEMS = 9
 rng = np.random.default_rng(0)
@@ -86,3 +86,37 @@ def test_each_item_needs_its_weight():
     """A shorter list of weights is a mistake, not a broadcast."""
     with pytest.raises(ValueError, match="1 weights for 2 items"):
         EMBEDDINGS.fold_in([1, 2], [1.0])
+
+
+def joint_space(*joint: list[float]) -> NodeEmbeddings:
+    """Items of these joint vectors: two graph dimensions, then text."""
+    vectors = np.array(joint, np.float32)
+    items, texts = np.ascontiguousarray(vectors[:, :2]), np.ascontiguousarray(vectors[:, 2:])
+    return NodeEmbeddings(items, items, texts, np.ones(len(items), np.int64), np.eye(2, dtype=np.float32))
+
+
+def test_cosines_equal_those_of_the_joint_vectors():
+    """An independent formula: normalise the concatenated vectors and multiply; a zero vector has cosine 0."""
+    joint = rng.normal(size=(20, 5)).astype(np.float32)
+    joint[7] = 0
+    embeddings = joint_space(*joint.tolist())
+    unit = joint / np.maximum(np.linalg.norm(joint, axis=1, keepdims=True), 1e-9)
+    rows = np.array([3, 7, 11, 0])
+    np.testing.assert_allclose(joint_cosines(embeddings, rows, 5), unit[rows] @ unit[5], atol=1e-6)
+    assert joint_cosines(embeddings, rows, 7).tolist() == [0, 0, 0, 0]
+
+
+def test_the_closest_items_come_best_first_each_once():
+    """Of a history with a repetition and the asked item in it, the two closest, with their cosines."""
+    embeddings = joint_space([1, 0, 0], [1, 0, 2], [1, 0, 1], [1, 0, 0.5])
+    closest = closest_items(embeddings, np.array([1, 2, 0, 3, 3]), 0, 2)
+    assert closest.rows.tolist() == [3, 2]
+    np.testing.assert_allclose(closest.cosines, [1 / 1.25**0.5, 1 / 2**0.5], rtol=1e-6)
+
+
+def test_items_that_point_elsewhere_are_not_close():
+    """Opposite and orthogonal items are left out, although they are the only past there is."""
+    embeddings = joint_space([1, 0], [-1, 0], [0, 1])
+    np.testing.assert_allclose(joint_cosines(embeddings, np.array([1, 2]), 0), [-1, 0])
+    assert closest_items(embeddings, np.array([1, 2]), 0, 3).rows.tolist() == []
+    assert closest_items(embeddings, np.zeros(0, np.int64), 0, 3).rows.tolist() == []

@@ -1,10 +1,8 @@
 """Evidence on the checkerboard: what speaks for a red item is the red past."""
 
-import numpy as np
 import pytest
 
 from model_store.artifact import Artifact
-from model_store.embeddings import NodeEmbeddings, joint_cosines
 from model_store.store import ModelStore
 from model_store.types import BehaviorTokens
 from service.evidence import EvidenceSelector, Labels
@@ -46,13 +44,6 @@ def test_the_past_items_of_the_same_colour_speak_for_an_item(artifact, selector)
         assert [past.title for past in evidence.past_items] == [artifact.catalog.titles[row] for row in past_rows]
 
 
-def test_a_past_that_points_elsewhere_says_nothing_for_an_item():
-    """Opposite and orthogonal items are no evidence, although they are the only past there is."""
-    items = np.array([[1, 0], [-1, 0], [0, 1]], np.float32)
-    embeddings = NodeEmbeddings(items, items, np.zeros((3, 0), np.float32), np.ones(3, np.int64), np.eye(2, dtype="f4"))
-    np.testing.assert_allclose(joint_cosines(embeddings, np.array([1, 2]), 0), [-1, 0])
-
-
 def test_the_other_colour_shares_no_past(artifact, selector):
     """A blue item has cosines near 0 with a red past: far below those of a red one."""
     same = selector.select(_user_tokens(artifact, 0), 0, unseen_rows(0)[0])
@@ -77,16 +68,3 @@ def test_labels_and_shared_words_are_the_vocabulary_s(artifact, selector):
     assert len(same.shared_words) == len(set(same.shared_words))
     other = selector.select(_user_tokens(artifact, 1), 1, unseen_rows(0)[0])
     assert not set(COLOURS) & set(other.shared_words)
-
-
-def test_cosines_equal_those_of_the_joint_vectors():
-    """An independent formula: normalise the concatenated vectors and multiply; a zero vector has cosine 0."""
-    rng = np.random.default_rng(0)
-    items, texts = rng.normal(size=(20, 5)).astype(np.float32), rng.normal(size=(20, 3)).astype(np.float32)
-    items[7], texts[7] = 0, 0
-    embeddings = NodeEmbeddings(items, items, texts, np.ones(20, np.int64), np.eye(5, dtype=np.float32))
-    joint = np.concatenate([items, texts], axis=1)
-    unit = joint / np.maximum(np.linalg.norm(joint, axis=1, keepdims=True), 1e-9)
-    rows = np.array([3, 7, 11, 0])
-    np.testing.assert_allclose(joint_cosines(embeddings, rows, 5), unit[rows] @ unit[5], atol=1e-6)
-    assert joint_cosines(embeddings, rows, 7).tolist() == [0, 0, 0, 0]

@@ -1,0 +1,123 @@
+"""Codebooks of nodes in six colours: macro codes are the colours, and are named by them."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from model_store.embeddings import NodeEmbeddings
+from tests.training.toy_data import dataset_of, table
+from training.config import ConfigError, TokenizerConfig
+from training.data import Pairs
+from training.train_tokenizer import (
+    codebook_report,
+    history_matrix,
+    joint_users,
+    residual_kmeans,
+    train_tokenizer,
+)
+
+COLOURS = ("red", "blue", "green", "amber", "violet", "silver")
+NUM_USERS, NUM_ITEMS = 18, 36
+SEED = 21
+"""Of a random start with one node of each colour; k-means from another may leave two colours in one code."""
+CONFIG = TokenizerConfig(codebook_size=6, kmeans_iterations=20, text_dim=4, text_weight=0.5)
+PAIRS = [(user, item) for user in range(NUM_USERS) for item in range(NUM_ITEMS) if user % 6 == item % 6]
+TRAIN = Pairs(*(np.array(rows, np.int64) for rows in zip(*PAIRS, strict=True)))
+
+
+@pytest.fixture
+def dataset():
+    """Row r of either side has colour r % 6; users have had all items of theirs."""
+    ids = list(range(NUM_ITEMS))
+    items = table(
+        "items.parquet",
+        item_id=ids,
+        title=[f"Item {row}" for row in ids],
+        text=[f"A {COLOURS[row % 6]} thing" for row in ids],
+    )
+    return dataset_of(PAIRS, items=items)
+
+
+@pytest.fixture
+def graph() -> NodeEmbeddings:
+    """One dimension a colour, and a little noise."""
+    rng = np.random.default_rng(0)
+    users, items = (
+        (np.eye(6)[np.arange(count) % 6] + 0.01 * rng.normal(size=(count, 6))).astype(np.float32)
+        for count in (NUM_USERS, NUM_ITEMS)
+    )
+    none, degree = np.zeros((NUM_ITEMS, 0), np.float32), np.full(NUM_ITEMS, 3)
+    return NodeEmbeddings(users, items, none, degree, np.eye(6, dtype=np.float32))
+
+
+def test_macro_codes_are_the_colours_and_named_by_them(graph, dataset):
+    """Nodes share a macro code exactly if they share a colour, on both sides, and its first word is the colour."""
+    trained = train_tokenizer(graph, dataset, TRAIN, CONFIG, SEED)
+    for side, codes in (("user", trained.user_codes), ("item", trained.item_codes)):
+        macro = codes[:, 0]
+        same = np.arange(len(macro))[:, None] % 6 == np.arange(len(macro))[None] % 6
+        np.testing.assert_array_equal(macro[:, None] == macro[None], same)
+        for row, code in enumerate(macro):
+            assert trained.vocabulary.meaning(side, 0, int(code)).words == (COLOURS[row % 6],)
+
+
+def test_codes_are_what_the_served_quantizers_give(graph, dataset):
+    """Item codes are the encoding of the items' joint vectors, shapes as published."""
+    trained = train_tokenizer(graph, dataset, TRAIN, CONFIG, SEED)
+    joint = np.stack([trained.embeddings.joint_item(row) for row in range(NUM_ITEMS)])
+    np.testing.assert_array_equal(trained.item.encode(joint), trained.item_codes)
+    assert trained.user_codes.shape == (NUM_USERS, 6)
+    assert trained.embeddings.dim_text == 4
+    assert trained.user.micro.codebooks.shape == (5, 6, 10)
+
+
+def test_the_text_of_a_user_is_what_the_service_makes_of_the_history(graph, dataset):
+    """All users at once equal NodeEmbeddings.user_texts_of one by one; the graph part is the trained vector."""
+    texts = np.random.default_rng(1).normal(size=(NUM_ITEMS, 3)).astype(np.float32)
+    embeddings = replace(graph, item_texts=texts)
+    some = TRAIN.take(TRAIN.users > 0)  # user 0 has had nothing
+    joint = joint_users(embeddings, history_matrix(some, NUM_USERS, NUM_ITEMS))
+    expected = [embeddings.user_texts_of(some.items[some.users == user]) for user in range(NUM_USERS)]
+    np.testing.assert_allclose(joint[:, 6:], expected, atol=1e-5)
+    np.testing.assert_array_equal(joint[:, :6], graph.users)
+    assert joint.dtype == np.float32
+
+
+def test_every_level_brings_the_decoded_vector_closer():
+    """What six levels leave of random vectors falls with each level; `on_level` hears of all six."""
+    x = np.random.default_rng(2).normal(size=(200, 8)).astype(np.float32)
+    heard: list[int] = []
+    side = residual_kmeans(x, replace(CONFIG, codebook_size=16), 0, heard.append)
+    codes = side.encode(x)
+    decoded = [side.macro.decode(codes[:, 0])]
+    for level in range(5):
+        decoded.append(decoded[-1] + side.micro.codebooks[level][codes[:, 1 + level]])
+    errors = [float(np.square(x - each).mean()) for each in decoded]
+    assert all(later < earlier for earlier, later in pairwise(errors))
+    assert heard == [1] * 6
+
+
+def test_the_same_seed_gives_the_same_codebooks():
+    """Byte for byte; another seed gives others."""
+    x = np.random.default_rng(2).normal(size=(60, 4)).astype(np.float32)
+    first, again, other = (residual_kmeans(x, CONFIG, seed, lambda _: None) for seed in (0, 0, 7))
+    assert first.macro.codebook.tobytes() == again.macro.codebook.tobytes()
+    assert first.micro.codebooks.tobytes() == again.micro.codebooks.tobytes()
+    assert first.macro.codebook.tobytes() != other.macro.codebook.tobytes()
+
+
+def test_too_few_nodes_for_the_codebooks_are_refused():
+    """The message says how many there are and which key to lower."""
+    with pytest.raises(ConfigError, match=r"5 nodes .* lower codebook_size"):
+        residual_kmeans(np.eye(5, dtype=np.float32), CONFIG, 0, lambda _: None)
+
+
+def test_the_report_of_known_codes():
+    """Four codes used evenly: usage and perplexity are theirs; one code for all has perplexity 1."""
+    codes = np.array([[0, 3], [1, 3], [2, 3], [3, 3], [0, 3], [1, 3], [2, 3], [3, 3]], np.uint16)
+    report = codebook_report(codes, 8)
+    assert report["usage"] == [0.5, 0.125]
+    assert report["perplexity"] == pytest.approx([4, 1])
+    assert report["unique"] == 0.5
