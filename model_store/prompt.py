@@ -194,20 +194,28 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_str(definition)
 
 
-def default_template(chat: ChatMarkup, *, style_length: int = 12) -> PromptTemplate:
-    """The template for explanations, in the LLM's own chat markup: constant text and style, tokens, facts, question."""
+def default_template(chat: ChatMarkup, *, style_length: int = 48) -> PromptTemplate:
+    """The template for explanations, in the LLM's own chat markup: a question answered in style, then the real one.
+
+    The style's soft tokens stand where an example answer would: a frozen LLM takes its manner from there far better
+    than from vectors among the instructions.
+    """
+    question = "Why would this user enjoy this item?"
     return PromptTemplate(
         (
-            TextSegment(chat.before_system + "You explain recommendations: why this item suits this user."),
+            TextSegment(
+                f"{chat.before_system}You explain recommendations: why an item suits a user."
+                f"{chat.before_user}{question}{chat.before_answer}"
+            ),
             SlotSegment("style", style_length),
-            TextSegment(chat.before_user + "User:"),
+            TextSegment(f"{chat.before_user}User:"),
             SlotSegment("user", NUM_CODES),
             TextSegment("\nItem:"),
             SlotSegment("item", NUM_CODES),
             FieldSegment("title", before='\nTitle: "', after='"', max_chars=120),
-            FieldSegment("text", before='\nAbout: "', after='"', max_chars=400),
-            FieldSegment("history", before='\nLiked before: "', after='"', max_chars=240),
-            TextSegment("\nWhy would this user enjoy this item? Answer in one sentence." + chat.before_answer),
+            FieldSegment("text", before='\nAbout: "', after='"', max_chars=220),
+            FieldSegment("history", before='\nLiked before: "', after='"', max_chars=160),
+            TextSegment(f"\n{question}{chat.before_answer}"),
         )
     )
 

@@ -68,6 +68,12 @@ class Item:
     text: str = ""
     categories: tuple[str, ...] = ()
 
+    @property
+    def about(self) -> str:
+        """Categories and text as a prompt tells them: "Crime, Drama. Directed by ..."; empty where there are none."""
+        listed = f"{', '.join(self.categories)}." if self.categories else ""
+        return " ".join(part for part in (listed, self.text) if part)
+
 
 @dataclass(frozen=True)
 class TextPart:

@@ -36,7 +36,7 @@ class PromptMaker:
     def embeds(self, item: Item, evidence: Evidence) -> NDArray[np.float32]:
         """The prompt, (seq, hidden_size) float32, finite."""
         titles = [past.title for past in evidence.past_items]
-        prompt = self._template.render(title=item.title, text=item.text, history=titles)
+        prompt = self._template.render(title=item.title, text=item.about, history=titles)
         soft: dict[Slot, NDArray[np.float32]] = {
             "style": self._soft_tokens.style,
             "user": self._soft_tokens.lookup("user", evidence.user.tokens),

@@ -96,15 +96,15 @@ class ProjectorConfig:
     """Words of a code that make its anchor."""
     width: int = 256
     """Hidden units of the MLP."""
-    num_style: int = 12
-    """Soft tokens that are the same for every pair."""
+    num_style: int = 48
+    """Soft tokens that are the same for every pair, in an example answer's place; they start as a typical text."""
     max_steps: int = 300
     """Optimiser steps."""
     batch_size: int = 8
     """Explanations a step."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-2
     """Top rate of the MLP, which all codes share (AdamW, linear warm-up, cosine to zero)."""
-    token_learning_rate: float = 2e-2
+    token_learning_rate: float = 0.2
     """Top rate of what is a single code's own, and of the style."""
     alignment_weight: float = 1.0
     """Weight of the semantic alignment regularisation (arXiv:2512.15614)."""

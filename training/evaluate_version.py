@@ -13,10 +13,12 @@ from model_store.artifact import Artifact
 from model_store.id_map import IdMap
 from model_store.store import ModelStore
 from training.config import RunConfig
-from training.data import Dataset, GivenRows, Pairs, Rows, Split, check_leaks, read_rows, split
+from training.data import Dataset, Explanations, GivenRows, Pairs, Rows, Split, check_leaks, read_rows, split
 from training.data_source import read_data
-from training.progress import console, ranking_table, stage
+from training.prepare import prepare
+from training.progress import console, margin_table, ranking_table, stage
 from training.ranking import RankingResult, graph_rankings, token_rankings
+from training.token_stages import Workshop, judge, sampled
 from training.toml_fields import build
 
 NOT_KNOWN = -1
@@ -101,6 +103,24 @@ def evaluate_version(
         ranking = {arm: result.to_json() for arm, result in rankings_of(artifact, parts).items()}
     console.print(ranking_table(ranking))
     report: dict[str, Any] = {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
+    explanations = given.explanations if given is not None else held_out_explanations(artifact, folder)
+    config = config_of(artifact)
+    workshop = Workshop.of_artifact(artifact, explanations, config.projector)
+    positions = sampled(np.arange(len(explanations)), config.evaluation.max_rows, config.seed)
+    dtype, seed = config.projector.dtype, config.seed
+    report["explanations"] = judge(workshop, artifact.soft_tokens, positions, config.evaluation, dtype, seed)
+    console.print(margin_table(report["explanations"]))
     if given is not None:
-        report["rows"] = {"judged": len(given.explanations), "left_out": [list(row) for row in given.strangers]}
+        report["rows"] = {"given": len(explanations), "left_out": [list(row) for row in given.strangers]}
     return report
+
+
+def held_out_explanations(artifact: Artifact, folder: Path | None) -> Explanations:
+    """The explanations of the data's test part in the version's rows; made from facts where the data has none."""
+    prepared = prepare(config_of(artifact), folder)
+    dataset, parts = prepared.dataset, prepared.split
+    assert dataset.explanations is not None
+    test = dataset.explanations.take(parts.test_explanations)
+    users, items = _rows(dataset.user_ids, artifact.user_ids), _rows(dataset.item_ids, artifact.catalog.ids)
+    found = replace(test, users=users[test.users], items=items[test.items])
+    return found.take(np.flatnonzero((found.users != NOT_KNOWN) & (found.items != NOT_KNOWN)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from model_store.catalog import Histories
 from model_store.embeddings import NodeEmbeddings, closest_items
 from model_store.prompt import PromptEncoder, PromptTemplate
-from model_store.types import Prompt
-from training.data import Dataset
+from model_store.types import Item, Prompt
+from training.data import Explanations
 from training.frozen_language_model import PromptedText
 
 NUM_PAST_ITEMS = 3
@@ -18,9 +19,10 @@ NUM_PAST_ITEMS = 3
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
-    """Makes prompted texts of a data set's explanations."""
+    """Makes prompted texts of explanations. `item_of` gives the catalogue's entry of an item row."""
 
-    dataset: Dataset
+    item_of: Callable[[int], Item]
+    explanations: Explanations
     histories: Histories
     embeddings: NodeEmbeddings
     template: PromptTemplate
@@ -30,15 +32,14 @@ class Prompts:
 
     def of(self, position: int, *, tokens_only: bool) -> PromptedText:
         """The explanation at this position: with title, text and closest past items as served, or with tokens only."""
-        explanations = self.dataset.explanations
-        assert explanations is not None
+        explanations = self.explanations
         user_row, item_row = int(explanations.users[position]), int(explanations.items[position])
         prompt = self.template.render() if tokens_only else self._as_served(user_row, item_row)
         target = self.encoder.encode_text(explanations.texts[position], trusted=False)[: self.max_target_tokens]
         return PromptedText(self.encoder.encode(prompt), np.array([*target, self.eos_token_id], np.int64))
 
     def _as_served(self, user_row: int, item_row: int) -> Prompt:
-        item = self.dataset.items[item_row]
+        item = self.item_of(item_row)
         past = closest_items(self.embeddings, self.histories.of(user_row), item_row, NUM_PAST_ITEMS)
-        titles = [self.dataset.items.titles[row] for row in past.rows.tolist()]
-        return self.template.render(title=item.title, text=item.text, history=titles)
+        titles = [self.item_of(row).title for row in past.rows.tolist()]
+        return self.template.render(title=item.title, text=item.about, history=titles)

@@ -6,26 +6,21 @@ import json
 import os
 import platform
 import resource
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from textwrap import indent
 from typing import Any
-
-import numpy as np
 
 from model_store.embeddings import NodeEmbeddings
 from model_store.soft_tokens import SoftTokenTable
 from model_store.store import ModelStore
 from training.config import RunConfig
-from training.data import Dataset, Split, check_leaks, digest, split
-from training.data_source import read_data
 from training.export import Tokens, artifact_parts, publish
 from training.fetch_language_model import fetch_language_model
+from training.prepare import Prepared, prepare
 from training.progress import console, counted, margin_table, ranking_table, stage
 from training.ranking import graph_rankings, token_rankings
 from training.stages import StageCache, StageOutput, stage_key
-from training.supervision import Supervision, supervise
 from training.token_stages import (
     LearntFrom,
     Workshop,
@@ -37,25 +32,12 @@ from training.token_stages import (
 from training.train_lightgcn import Epoch, TrainedVectors, train_lightgcn
 from training.train_tokenizer import TrainedTokenizer
 
-DATA_FORMAT = 1
 VECTORS_FORMAT = 1
 RANKING_FORMAT = 1
 """Of what a stage makes of the same inputs: counted up when its code changes that."""
 
 STAGES_FOLDER = ".stages"
 """In the store: what finished stages made."""
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A data set ready to learn from: split without leaks, and with explanations whether or not it brought any."""
-
-    dataset: Dataset
-    split: Split
-    supervision: Supervision | None
-    """Where the explanations were made from likes and facts: what each of them states."""
-    key: str
-    """Of data, split and supervision: every later stage's key stands on it."""
 
 
 def run(config: RunConfig, folder: Path | None, store: Path) -> None:
@@ -75,7 +57,9 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(data, tokenizer, fetched, config.projector)
     train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
-    projected = projector_stage(workshop, train_rows, config.projector, config.seed, cache, tokens.facts["key"])
+    projected = projector_stage(
+        workshop, tokenizer, train_rows, config.projector, config.seed, cache, tokens.facts["key"]
+    )
     table = SoftTokenTable.from_tensors(projected.tensors)
     judged = evaluation_stage(
         workshop,
@@ -98,31 +82,8 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
         "config": config.to_json(),
         "machine": machine(),
     }
-    published = _publish(config, store, prepared, workshop, table, report)
+    published = _publish(config, store, prepared, tokenizer, workshop, table, report)
     console.print(f"[green]published[/green] {published} in {store}")
-
-
-def prepare(config: RunConfig, folder: Path | None) -> Prepared:
-    """Read, split and, where the data has no explanations, write them; LeakError if a held-out one was trained on."""
-    with stage("Reading data"):
-        dataset = read_data(config.data, folder)
-        parts = split(dataset, config.split)
-    console.print(f"     {_described(dataset, parts)}")
-    console.print(indent(dataset.terms, "     "), style="dim", soft_wrap=True)
-    settings = {"split": asdict(config.split), "supervision": asdict(config.supervision)}
-    key = stage_key("data", code_format=DATA_FORMAT, config=settings, inputs=[digest(dataset)])
-    made = None
-    if dataset.explanations is None:
-        with stage("Writing explanation targets from facts and likes"):
-            made = supervise(dataset, parts, config.supervision)
-        dataset = replace(dataset, explanations=made.explanations)
-        parts = replace(
-            parts, train_explanations=made.train, valid_explanations=made.valid, test_explanations=made.test
-        )
-    assert dataset.explanations is not None
-    held_out = np.concatenate([parts.valid_explanations, parts.test_explanations])
-    check_leaks(parts.train, dataset.explanations.pairs.take(held_out), dataset.user_ids, dataset.item_ids)
-    return Prepared(dataset, parts, made, key)
 
 
 def vectors_stage(config: RunConfig, prepared: Prepared, cache: StageCache) -> StageOutput:
@@ -171,11 +132,12 @@ def _publish(
     config: RunConfig,
     store: Path,
     prepared: Prepared,
+    tokenizer: TrainedTokenizer,
     workshop: Workshop,
     table: SoftTokenTable,
     report: dict[str, Any],
 ) -> str:
-    tokenizer, fetched = workshop.tokenizer, workshop.language_model
+    fetched = workshop.language_model
     tokens = Tokens(tokenizer.user, tokenizer.item, tokenizer.user_codes, tokenizer.item_codes, tokenizer.vocabulary)
     metrics = {name: report[name] for name in ("ranking", "explanations", "codebooks")}
     parts = artifact_parts(
@@ -213,10 +175,3 @@ def _show_epoch(epoch: Epoch) -> None:
     loss = "the start" if epoch.loss is None else f"loss {epoch.loss:.4f}"
     valid = f", valid NDCG@20 {epoch.valid.ndcg[20]:.4f}" if epoch.valid else ""
     console.print(f"     epoch {epoch.number}: {loss}{valid}")
-
-
-def _described(dataset: Dataset, parts: Split) -> str:
-    """Counts, in a line."""
-    counts = f"{parts.train.num_pairs:,} train, {parts.valid.num_pairs:,} valid, {parts.test.num_pairs:,} test"
-    removed = f", {parts.removed.num_pairs:,} held out with their explanations" if parts.removed.num_pairs else ""
-    return f"{dataset.name}: {dataset.num_users:,} users, {dataset.num_items:,} items; {counts}{removed}"

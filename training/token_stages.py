@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model_store.artifact import Artifact
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings
 from model_store.prompt import PromptEncoder, PromptTemplate, default_template
@@ -17,7 +18,7 @@ from model_store.soft_tokens import SoftTokenTable
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.vocabulary import Vocabulary
 from training.config import EvaluationConfig, ProjectorConfig, TokenizerConfig
-from training.data import Dataset, Rows, Split
+from training.data import Dataset, Explanations, Rows, Split
 from training.explanation_arms import explanation_arms
 from training.export import histories_of
 from training.fetch_language_model import FetchedLanguageModel
@@ -80,9 +81,8 @@ def trained_tokenizer_of(output: StageOutput, graph: NodeEmbeddings) -> TrainedT
 
 @dataclass(frozen=True, eq=False)
 class Workshop:
-    """Everything that prompts and their soft tokens are made of. One for training and evaluation alike."""
+    """What prompts and their soft tokens are made of. One for training and evaluation alike."""
 
-    tokenizer: TrainedTokenizer
     language_model: FetchedLanguageModel
     template: PromptTemplate
     prompts: Prompts
@@ -92,12 +92,13 @@ class Workshop:
     def of(
         cls, data: LearntFrom, tokenizer: TrainedTokenizer, fetched: FetchedLanguageModel, config: ProjectorConfig
     ) -> Workshop:
-        """For the explanations of a data set (which it must have) and a frozen LLM."""
+        """For training on the explanations of a data set (which it must have)."""
         explanations = data.dataset.explanations
         assert explanations is not None
         template = default_template(fetched.spec.chat, style_length=config.num_style)
         prompts = Prompts(
-            data.dataset,
+            data.dataset.items.__getitem__,
+            explanations,
             histories_of(data.dataset, data.split.train),
             tokenizer.embeddings,
             template,
@@ -106,7 +107,25 @@ class Workshop:
             config.max_target_tokens,
         )
         pairs = CodedPairs(explanations, tokenizer.user_codes, tokenizer.item_codes)
-        return cls(tokenizer, fetched, template, prompts, pairs)
+        return cls(fetched, template, prompts, pairs)
+
+    @classmethod
+    def of_artifact(cls, artifact: Artifact, explanations: Explanations, config: ProjectorConfig) -> Workshop:
+        """For judging a published version on explanations in its rows."""
+        spec, folder = artifact.manifest.language_model, artifact.language_model_path
+        template = PromptTemplate.from_json(artifact.manifest.prompt_template)
+        prompts = Prompts(
+            artifact.catalog.item,
+            explanations,
+            artifact.histories,
+            artifact.embeddings,
+            template,
+            PromptEncoder.open(folder),
+            spec.eos_token_ids[0],
+            config.max_target_tokens,
+        )
+        pairs = CodedPairs(explanations, artifact.user_codes, artifact.item_codes)
+        return cls(FetchedLanguageModel(folder, spec), template, prompts, pairs)
 
     def open_model(self, dtype: str) -> FrozenLanguageModel:
         """The frozen LLM, its weights loaded."""
@@ -118,7 +137,13 @@ class Workshop:
 
 
 def projector_stage(
-    workshop: Workshop, positions: Rows, config: ProjectorConfig, seed: int, cache: StageCache, inputs: str
+    workshop: Workshop,
+    tokenizer: TrainedTokenizer,
+    positions: Rows,
+    config: ProjectorConfig,
+    seed: int,
+    cache: StageCache,
+    inputs: str,
 ) -> StageOutput:
     """The soft token table; facts: `losses` (one row a step: NLL, alignment) and `key`."""
     sha256 = workshop.language_model.spec.sha256
@@ -126,7 +151,7 @@ def projector_stage(
     key = stage_key("projector", code_format=PROJECTOR_FORMAT, config=settings, inputs=[inputs, sha256])
 
     def make(checkpoints: Path) -> StageOutput:
-        projector = new_projector(workshop, config, seed)
+        projector = new_projector(workshop, tokenizer, positions, config, seed)
         model = workshop.open_model(config.dtype)
         with counted("Training the projector", config.max_steps, "steps") as advance:
 
@@ -146,13 +171,14 @@ def projector_stage(
     return cache.get_or_make("projector", key, make)
 
 
-def new_projector(workshop: Workshop, config: ProjectorConfig, seed: int) -> Projector:
-    """An untrained projector: its codes stand at their anchors."""
+def new_projector(
+    workshop: Workshop, tokenizer: TrainedTokenizer, positions: Rows, config: ProjectorConfig, seed: int
+) -> Projector:
+    """An untrained projector: its codes stand at their anchors, its style at a typical training explanation."""
     torch.manual_seed(seed)
     spec, encoder = workshop.language_model.spec, workshop.prompts.encoder
     embeddings = TokenEmbeddings.open(workshop.language_model.folder, scale=spec.embedding_scale)
     length = spec.embedding_rms * float(np.sqrt(spec.hidden_size))
-    tokenizer = workshop.tokenizer
     user, item = (
         SideInputs(
             codewords_of(side), word_anchors(levels, encoder, embeddings, num_words=config.anchor_words, length=length)
@@ -162,7 +188,8 @@ def new_projector(workshop: Workshop, config: ProjectorConfig, seed: int) -> Pro
             (tokenizer.item, tokenizer.vocabulary.item),
         )
     )
-    style = style_start(config.num_style, encoder, embeddings)
+    every = workshop.prompts.explanations.texts
+    style = style_start([every[int(position)] for position in positions], config.num_style, encoder, embeddings)
     return Projector(user, item, style, width=config.width, size=spec.embedding_rms, anchored=config.anchored)
 
 

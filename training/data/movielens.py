@@ -134,12 +134,12 @@ def _described(film: _ListedFilm, told: FilmFacts | None) -> _DescribedFilm:
 
 
 def _text(told: FilmFacts) -> str:
-    """Overview, people and keywords as running text."""
+    """Director, keywords, overview and cast as running text: prompts cut it at the end, so what tells most is first."""
     parts = [
-        told.overview,
         f"Directed by {' and '.join(told.directors)}." if told.directors else "",
-        f"With {', '.join(told.cast)}." if told.cast else "",
         f"Themes: {', '.join(told.keywords)}." if told.keywords else "",
+        told.overview,
+        f"With {', '.join(told.cast)}." if told.cast else "",
     ]
     return " ".join(part for part in parts if part)
 
