@@ -40,6 +40,9 @@ class FrozenLanguageModel:
     def open(cls, folder: Path, *, dtype: torch.dtype, embedding_scale: float) -> FrozenLanguageModel:
         """The model of a Hugging Face folder, on the GPU where there is one."""
         from transformers import AutoModelForCausalLM  # seconds: only where a stage is really made
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()  # loading takes no time, and the run shows its own
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)

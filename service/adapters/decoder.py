@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AttentionInterface, AutoModelForCausalLM, Cache, PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
+from transformers.utils.logging import disable_progress_bar
 
 from service.adapters.fused_layer import fuse, grouped_attention
 
@@ -44,6 +45,7 @@ class Decoder:
     def open(cls, folder: Path, *, dtype: torch.dtype, slots: int, capacity: int) -> "Decoder":
         """The decoder of a Hugging Face folder, on the GPU where there is one."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
+        disable_progress_bar()  # it would stand in the middle of a JSON log
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
         return cls(model.to(device), slots=slots, capacity=capacity)
 
