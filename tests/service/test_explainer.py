@@ -37,7 +37,7 @@ async def test_the_language_model_reads_exactly_the_trained_prompt(service):
     item, soft = artifact.catalog.item(ITEM_ROW), artifact.soft_tokens
     past_titles = [past["title"] for past in answer["evidence"]["past_items"]]
     prompt = PromptTemplate.from_json(artifact.manifest.prompt_template).render(
-        title=item.title, text=item.text, history=past_titles
+        title=item.title, text=item.about, history=past_titles
     )
     expected = embed_prompt(
         PromptEncoder.open(artifact.language_model_path).encode(prompt),

@@ -55,7 +55,8 @@ def test_a_told_film_has_text_and_facts(movielens: Dataset) -> None:
     row = item_named(movielens, "The Terminator (1984)")
     item, facts = movielens.items[row], movielens.items.facts[row]
 
-    assert item.text.startswith("In the post-apocalyptic future")
+    assert item.text.startswith("Directed by")
+    assert "In the post-apocalyptic future" in item.text
     assert {"Action", "Science Fiction"} <= set(item.categories)
     assert {"director: James Cameron", "cast: Arnold Schwarzenegger", "keyword: cyborg", "year: 1984"} <= set(facts)
     assert sum(fact.startswith("cast: ") for fact in facts) == 5
