@@ -13,7 +13,7 @@ from torch import Tensor
 
 from model_store.soft_tokens import SoftTokenTable
 from model_store.types import NUM_CODES
-from training.data import Rows
+from training.data import DataError, Rows
 from training.frozen_language_model import FrozenLanguageModel, PromptedText
 from training.prompted import Prompts
 from training.train_projector import CodedPairs
@@ -44,10 +44,10 @@ def bootstrap(values: Nll, samples: int, seed: int) -> Interval:
 def swapped(rows: Rows, ids: Rows, seed: int) -> Rows:
     """For every row another one of the same rows, with another id: whose tokens it gets in a swapped arm.
 
-    Shapes: rows (n,) positions, ids (all positions,) -> (n,). ValueError where all ids are the same.
+    Shapes: rows (n,) positions, ids (all positions,) -> (n,). DataError where all ids are the same.
     """
     if len(np.unique(ids[rows])) < 2:
-        raise ValueError("nothing to swap with: all rows have the same id")
+        raise DataError("nothing to swap with: the explanations to judge need two users and two items at least")
     rng = np.random.default_rng(seed)
     partners = rng.permutation(rows)
     while (same := np.flatnonzero(ids[partners] == ids[rows])).size:
@@ -106,7 +106,7 @@ def _nll(
         chosen = by_length[start : start + BATCH]
         user_codes, item_codes = pairs.at(user_rows[chosen])[0], pairs.at(item_rows[chosen])[1]
         soft = looked_up(table, user_codes, item_codes)
-        nll[chosen] = model.nll([texts[row] for row in chosen], soft).double().numpy()
+        nll[chosen] = model.nll([texts[row] for row in chosen], soft).double().cpu().numpy()
         on_rows(len(chosen))
     return nll
 

@@ -120,7 +120,7 @@ def _step(
     alignment = torch.zeros(())
     if config.alignment_weight:
         tokens = torch.cat([soft["user"], soft["item"]], dim=1)
-        words = (model.embed(torch.from_numpy(text.target_ids)) for text in texts)
+        words = (model.embed(torch.from_numpy(text.target_ids)).to(tokens.device) for text in texts)
         alignment = torch.stack([alignment_loss(w, t) for w, t in zip(words, tokens, strict=True)]).mean()
     (nll + config.alignment_weight * alignment).backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(projector.parameters(), GRADIENT_NORM)

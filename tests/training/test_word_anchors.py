@@ -9,7 +9,7 @@ from model_store.prompt import PromptEncoder
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.vocabulary import CodeMeaning, Levels
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
-from training.word_anchors import STYLE_WORDS, style_start, word_anchors
+from training.word_anchors import style_start, word_anchors
 
 LENGTH = 1.7
 
@@ -52,11 +52,20 @@ def test_only_the_first_words_count(anchors_of):
     assert not np.allclose(two[0], two[1])
 
 
-def test_the_style_starts_at_an_instruction(llm):
-    """Its vectors are the instruction's own embeddings, from the beginning again where it is too short."""
+def test_the_style_starts_at_the_most_typical_text_of_its_length(llm):
+    """Of texts of five tokens, the one in the words of most; a rarer one that comes first is not taken."""
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    whole = embeddings.rows(encoder.encode_text(STYLE_WORDS, trusted=True))
-    np.testing.assert_array_equal(style_start(5, encoder, embeddings), whole[:5])
-    longer = style_start(len(whole) + 2, encoder, embeddings)
-    np.testing.assert_array_equal(longer, np.concatenate([whole, whole[:2]]))
-    assert longer.shape[1] == HIDDEN_SIZE
+    texts = ["x y z", "so it", "so it is", "it so", "so it"]
+    expected = embeddings.rows(encoder.encode_text("so it", trusted=True))
+    np.testing.assert_array_equal(style_start(texts, 5, encoder, embeddings), expected)
+
+
+@pytest.mark.parametrize("num_style", [3, 14])
+def test_a_style_of_another_length_is_cut_or_repeated(llm, num_style):
+    """Where no text is as long as the style, the most typical one begins anew or is broken off."""
+    encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
+    whole = embeddings.rows(encoder.encode_text("so it", trusted=True))
+    expected = np.concatenate([whole, whole, whole])[:num_style]
+    found = style_start(["so it", "so it"], num_style, encoder, embeddings)
+    np.testing.assert_array_equal(found, expected)
+    assert found.shape == (num_style, HIDDEN_SIZE)
