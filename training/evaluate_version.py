@@ -99,11 +99,11 @@ def evaluate_version(
     with stage("Reading data"):
         parts = split_of(artifact, folder, allow_leak=allow_leak)
     given = None if rows is None else rows_of(artifact, rows, allow_leak=allow_leak)
+    explanations = given.explanations if given else held_out_explanations(artifact, folder, allow_leak=allow_leak)
     with stage("Ranking the whole catalogue"):
         ranking = {arm: result.to_json() for arm, result in rankings_of(artifact, parts).items()}
     console.print(ranking_table(ranking))
     report: dict[str, Any] = {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
-    explanations = given.explanations if given is not None else held_out_explanations(artifact, folder)
     config = config_of(artifact)
     workshop = Workshop.of_artifact(artifact, explanations, config.projector)
     positions = sampled(np.arange(len(explanations)), config.evaluation.max_rows, config.seed)
@@ -115,12 +115,18 @@ def evaluate_version(
     return report
 
 
-def held_out_explanations(artifact: Artifact, folder: Path | None) -> Explanations:
-    """The explanations of the data's test part in the version's rows; made from facts where the data has none."""
+def held_out_explanations(artifact: Artifact, folder: Path | None, *, allow_leak: bool = False) -> Explanations:
+    """The explanations of the data's test part in the version's rows; made from facts where the data has none.
+
+    LeakError, unless allowed, where the version was trained on the pair of any: another extract holds out others.
+    """
     prepared = prepare(config_of(artifact), folder)
     dataset, parts = prepared.dataset, prepared.split
     assert dataset.explanations is not None
     test = dataset.explanations.take(parts.test_explanations)
     users, items = _rows(dataset.user_ids, artifact.user_ids), _rows(dataset.item_ids, artifact.catalog.ids)
     found = replace(test, users=users[test.users], items=items[test.items])
-    return found.take(np.flatnonzero((found.users != NOT_KNOWN) & (found.items != NOT_KNOWN)))
+    known = found.take(np.flatnonzero((found.users != NOT_KNOWN) & (found.items != NOT_KNOWN)))
+    if not allow_leak:
+        check_leaks(training_pairs(artifact), known.pairs, artifact.user_ids, artifact.catalog.ids)
+    return known

@@ -20,7 +20,7 @@ def codes_of(*level: list[int]) -> np.ndarray:
 
 
 def test_two_colours_of_items_are_two_codes_named_by_their_words():
-    """Code 0 holds the red items and is "red", code 1 the blue ones; what both share names neither, nor an empty code."""
+    """Code 0 holds the red items and is "red", code 1 the blue ones; what both share names no code."""
     codes = codes_of([0, 1] * 4, [0] * 8)
     macro, second = code_meanings(codes, sp.identity(NUM_ITEMS, format="csr"), WORDS, 3)
     assert [meaning.words for meaning in macro] == [("red",), ("blue",), ()]

@@ -81,15 +81,42 @@ def test_the_config_s_own_folder_is_used_without_data(store, tmp_path):
     assert "--data" in result.stderr
 
 
+def test_explanations_of_what_was_trained_on_stop_everything(store, tmp_path):
+    """Another extract may hold out explanations of pairs that the version had in its graph: a leak like any other."""
+    data, out = write_data(tmp_path / "data"), tmp_path / "figures.json"
+    pairs = [(USER_IDS[user], ITEM_IDS[item]) for user in range(NUM_USERS) for item in history_rows(user)]
+    users, items = (list(ids) for ids in zip(*pairs, strict=True))
+    columns = {"user_id": users, "item_id": items, "text": ["It is red."] * len(pairs)}
+    pq.write_table(pa.table(columns), data / "explanations.parquet")
+    result = evaluate(store, data, "--json", str(out))
+    assert result.exit_code == 1
+    assert "stand in the training graph" in result.stderr
+    assert not out.exists()
+    allowed = evaluate(store, data, "--allow-leak", "--json", str(out))
+    assert allowed.exit_code == 0, allowed.output
+    assert json.loads(out.read_text())["leaks_allowed"] is True
+
+
 def test_given_rows_are_checked_for_leaks_too(store, tmp_path):
     """A row whose pair was trained on stops the command; rows of strangers are left out and listed."""
     data, rows, out = write_data(tmp_path / "data"), tmp_path / "rows.csv", tmp_path / "figures.json"
-    fresh = f"{USER_IDS[0]},{ITEM_IDS[unseen_rows(0)[0]]},It is red."
-    rows.write_text(f"user_id,item_id,text\n{fresh}\nnobody,{ITEM_IDS[0]},It is red.\n")
+    fresh = [f"{USER_IDS[user]},{ITEM_IDS[unseen_rows(user)[0]]},It is red." for user in (0, 1)]
+    rows.write_text("\n".join(["user_id,item_id,text", *fresh, f"nobody,{ITEM_IDS[0]},It is red."]))
     result = evaluate(store, data, "--rows", str(rows), "--json", str(out))
     assert result.exit_code == 0, result.output
-    assert json.loads(out.read_text())["rows"] == {"judged": 1, "left_out": [[2, "user", "nobody"]]}
+    figures = json.loads(out.read_text())
+    assert figures["rows"] == {"given": 2, "left_out": [[3, "user", "nobody"]]}
+    assert figures["explanations"]["rows"] == 2
     rows.write_text(f"user_id,item_id,text\n{USER_IDS[0]},{ITEM_IDS[history_rows(0)[0]]},It is red.\n")
     leaked = evaluate(store, data, "--rows", str(rows))
     assert leaked.exit_code == 1
     assert "1 evaluated (user, item) pairs" in leaked.stderr
+
+
+def test_a_single_row_cannot_be_judged(store, tmp_path):
+    """There is nobody to swap tokens with: said in a line, without a trace."""
+    data, rows = write_data(tmp_path / "data"), tmp_path / "rows.csv"
+    rows.write_text(f"user_id,item_id,text\n{USER_IDS[0]},{ITEM_IDS[unseen_rows(0)[0]]},It is red.\n")
+    result = evaluate(store, data, "--rows", str(rows))
+    assert result.exit_code == 1
+    assert "two users and two items" in result.stderr

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from model_store.store import ModelStore
+from tests.artifacts import tiny_language_model
+from tests.training.graphs import write_checkerboard
 from training.__main__ import app
 from training.config import RunConfig, config_from_toml
 
@@ -60,6 +63,28 @@ def test_a_bad_data_file_is_named(tmp_path, config):
     assert result.exit_code == 1
     assert "interactions.csv" in result.stderr
     assert "row 2" in result.stderr
+
+
+def test_data_too_small_for_the_codebooks_is_told_in_a_line(tmp_path, config):
+    """40 users cannot fill 512 codes: the message names the key to lower; the vectors are kept for the next run."""
+    data, store = write_checkerboard(tmp_path / "data"), tmp_path / "store"
+    result = runner.invoke(app, ["run", str(config), "--data", str(data), "--store", str(store)])
+    assert result.exit_code == 1
+    assert "lower codebook_size" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert [path.name.split("-")[0] for path in (store / ".stages").iterdir() if path.suffix == ""] == ["vectors"]
+
+
+def test_a_run_says_what_it_published(tmp_path, config):
+    """A small config with a tiny LLM goes through; the last line names the version and the store."""
+    tiny_language_model(tmp_path / "llm")
+    small = f"[tokenizer]\ncodebook_size = 8\n[projector]\nlanguage_model = '{tmp_path / 'llm'}'\nmax_steps = 1\n"
+    config.write_text(TOML + small + "num_style = 2\nwidth = 4\n[evaluation]\nbootstrap_samples = 5\nmax_rows = 4\n")
+    data, store = write_checkerboard(tmp_path / "data"), tmp_path / "store"
+    result = runner.invoke(app, ["run", str(config), "--data", str(data), "--store", str(store)])
+    assert result.exit_code == 0, result.output
+    (version,) = ModelStore(store).versions()
+    assert f"published {version} in" in " ".join(result.stdout.split())
 
 
 def test_an_empty_store_has_nothing_to_evaluate(tmp_path):

@@ -1,15 +1,28 @@
-"""The run as far as the graph goes: data to vectors to figures, reused where nothing changed."""
+"""The run: data to vectors, codes and soft tokens to a published version, reused where nothing changed."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model_store.prompt import PromptEncoder, PromptTemplate
+from model_store.store import ModelStore
+from tests.artifacts import HIDDEN_SIZE, tiny_language_model
 from tests.training.graphs import NUM_ITEMS, NUM_USERS, checkerboard, write_checkerboard
-from training.config import ConfigError, DataConfig, RunConfig, TokenizerConfig, VectorsConfig
+from training.config import (
+    ConfigError,
+    DataConfig,
+    EvaluationConfig,
+    ProjectorConfig,
+    RunConfig,
+    TokenizerConfig,
+    VectorsConfig,
+)
+from training.evaluate_version import config_of, evaluate_version
 from training.prepare import prepare
-from training.run import STAGES_FOLDER, embeddings_of, ranking_stage, vectors_stage
+from training.run import STAGES_FOLDER, embeddings_of, ranking_stage, run, vectors_stage
 from training.stages import StageCache
 from training.token_stages import LearntFrom, tokenizer_stage, trained_tokenizer_of
 
@@ -100,3 +113,63 @@ def test_a_reader_that_needs_a_folder_says_so(tmp_path):
         prepare(CONFIG, None)
     with pytest.raises(ConfigError, match="nowhere: no such data folder"):
         prepare(CONFIG, tmp_path / "nowhere")
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> RunConfig:
+    """A config of all stages, small, with a tiny LLM in a folder."""
+    tiny_language_model(tmp_path / "llm")
+    projector = ProjectorConfig(
+        language_model=str(tmp_path / "llm"), width=8, num_style=4, max_steps=3, batch_size=2, dtype="float32"
+    )
+    return replace(CONFIG, projector=projector, evaluation=EvaluationConfig(max_rows=6, bootstrap_samples=20))
+
+
+def test_a_whole_run_publishes_a_version_that_loads(data, tmp_path, whole):
+    """Every part is there and passes the store's checks; the report has the figures that the manifest has."""
+    store = tmp_path / "store"
+    run(whole, data, store)
+    artifact = ModelStore(store).load("latest")
+    assert artifact.version.startswith("checkerboard-")
+    assert (len(artifact.user_codes), len(artifact.item_codes)) == (NUM_USERS, NUM_ITEMS)
+    assert artifact.soft_tokens.style.shape == (4, HIDDEN_SIZE)
+    assert artifact.soft_tokens.codebook_size == 16
+    assert config_of(artifact) == whole
+    report = json.loads((artifact.path / "report.json").read_text())
+    assert report["ranking"]["vectors"]["recall@10"] == 1
+    assert report["explanations"]["rows"] == 6
+    assert len(report["projector_losses"]) == 3
+    assert {name: report[name] for name in ("ranking", "explanations", "codebooks")} == artifact.manifest.metrics
+    encoder, template = PromptEncoder.open(artifact.language_model_path), artifact.manifest.prompt_template
+    slots = encoder.encode(PromptTemplate.from_json(template).render(title="A red thing")).slots
+    assert {slot: where.stop - where.start for slot, where in slots.items()} == {"style": 4, "user": 6, "item": 6}
+
+
+def test_a_second_run_makes_nothing_anew(data, tmp_path, whole):
+    """The same config on the same data publishes under the same soft tokens, and every stage is read back."""
+    store = tmp_path / "store"
+    run(whole, data, store)
+    first = ModelStore(store).load("latest")
+    stages = {path: path.stat().st_mtime_ns for path in (store / STAGES_FOLDER).rglob("*")}
+    assert {path.name.split("-")[0] for path in (store / STAGES_FOLDER).iterdir()} == {
+        "vectors",
+        "tokenizer",
+        "ranking",
+        "projector",
+        "evaluation",
+    }
+    run(whole, data, store)
+    assert {path: path.stat().st_mtime_ns for path in (store / STAGES_FOLDER).rglob("*")} == stages
+    again = ModelStore(store).load("latest")
+    assert again.version == first.version
+    np.testing.assert_array_equal(again.soft_tokens.user, first.soft_tokens.user)
+
+
+def test_the_published_version_is_judged_as_the_run_judged_it(data, tmp_path, whole):
+    """`evaluate` on the run's own data finds no leak and the run's own figures, of ranking and of explanations."""
+    store = tmp_path / "store"
+    run(whole, data, store)
+    figures = evaluate_version(store, "latest", data, None)
+    metrics = ModelStore(store).load("latest").manifest.metrics
+    assert figures["ranking"] == metrics["ranking"]
+    assert figures["explanations"] == metrics["explanations"]
