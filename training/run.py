@@ -72,16 +72,8 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
         projected.facts["key"],
     )
     console.print(margin_table(judged))
-    report = {
-        "name": config.name,
-        "ranking": ranking,
-        "explanations": judged,
-        "codebooks": tokens.facts["codebooks"],
-        "vectors": {name: vectors.facts[name] for name in ("epochs", "best_epoch", "graph_filter")},
-        "projector_losses": projected.facts["losses"],
-        "config": config.to_json(),
-        "machine": machine(),
-    }
+    stages = {"vectors": vectors, "tokenizer": tokens, "projector": projected}
+    report = {"ranking": ranking, "explanations": judged, **report_of(config, stages)}
     published = _publish(config, store, prepared, tokenizer, workshop, table, report)
     console.print(f"[green]published[/green] {published} in {store}")
 
@@ -147,6 +139,19 @@ def _publish(
     with stage("Publishing"):
         written = json.dumps(report, indent=2, allow_nan=False).encode()
         return publish(ModelStore(store), parts, fetched.folder, {"report.json": written})
+
+
+def report_of(config: RunConfig, stages: dict[str, StageOutput]) -> dict[str, Any]:
+    """What report.json says beside the figures: how each stage went, with which config, and where."""
+    vectors = stages["vectors"].facts
+    return {
+        "name": config.name,
+        "codebooks": stages["tokenizer"].facts["codebooks"],
+        "vectors": {name: vectors[name] for name in ("epochs", "best_epoch", "graph_filter")},
+        "projector_losses": stages["projector"].facts["losses"],
+        "config": config.to_json(),
+        "machine": machine(),
+    }
 
 
 def machine() -> dict[str, Any]:

@@ -16,7 +16,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> ToyWorkshop:
 
 
 @pytest.fixture(scope="module")
-def prompts(toy) -> Prompts:
+def prompts(toy: ToyWorkshop) -> Prompts:
     return toy.workshop.prompts
 
 

@@ -25,7 +25,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> ToyWorkshop:
 
 
 @pytest.fixture(scope="module")
-def model(toy) -> FrozenLanguageModel:
+def model(toy: ToyWorkshop) -> FrozenLanguageModel:
     return toy.workshop.open_model("float32")
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from model_store.embeddings import NodeEmbeddings
+from model_store.quantizer import Codes
+from model_store.types import Side
 from tests.training.toy_data import dataset_of, table
 from training.config import ConfigError, TokenizerConfig
 from training.data import Pairs
@@ -55,7 +57,8 @@ def graph() -> NodeEmbeddings:
 def test_macro_codes_are_the_colours_and_named_by_them(graph, dataset):
     """Nodes share a macro code exactly if they share a colour, on both sides, and its first word is the colour."""
     trained = train_tokenizer(graph, dataset, TRAIN, CONFIG, SEED)
-    for side, codes in (("user", trained.user_codes), ("item", trained.item_codes)):
+    by_side: dict[Side, Codes] = {"user": trained.user_codes, "item": trained.item_codes}
+    for side, codes in by_side.items():
         macro = codes[:, 0]
         same = np.arange(len(macro))[:, None] % 6 == np.arange(len(macro))[None] % 6
         np.testing.assert_array_equal(macro[:, None] == macro[None], same)

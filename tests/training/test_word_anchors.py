@@ -25,7 +25,8 @@ def anchors_of(llm):
     def anchors(*words: tuple[str, ...], num_words: int = 3) -> np.ndarray:
         levels: Levels = (tuple(CodeMeaning(each) for each in words),)
         encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-        return word_anchors(levels, encoder, embeddings, num_words=num_words, length=LENGTH)[0]
+        (level,) = word_anchors(levels, encoder, embeddings, num_words=num_words, length=LENGTH)
+        return np.asarray(level)
 
     return anchors
 
