@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from model_store.prompt import open_tokenizer
 from model_store.soft_tokens import SoftTokenTable
 from model_store.types import BehaviorTokens
 from tests.artifacts import HIDDEN_SIZE
@@ -26,7 +27,7 @@ class ColourReader(FrozenLanguageModel):
     """NLL 1 plus 1 for the user's and 2 for the item's tokens where they are not of the text's colour."""
 
     def __init__(self, toy: ToyWorkshop) -> None:
-        self._tokenizer = toy.workshop.prompts.encoder._trusted
+        self._tokenizer = open_tokenizer(toy.workshop.language_model.folder)
         self.batch_sizes: list[int] = []
 
     def nll(self, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Tensor:

@@ -1,11 +1,13 @@
 """What the frozen LLM meets in training: the served prompt, and the reference text with an end."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model_store.prompt import open_tokenizer
 from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
 from training.prompted import Prompts
 
@@ -20,25 +22,26 @@ def prompts(toy: ToyWorkshop) -> Prompts:
     return toy.workshop.prompts
 
 
-def read(prompts: Prompts, ids: np.ndarray) -> str:
+@pytest.fixture(scope="module")
+def read(toy: ToyWorkshop) -> Callable[[np.ndarray], str]:
     """The text of token ids, one a byte in the tiny LLM."""
-    tokenizer = prompts.encoder._trusted
-    return str(tokenizer.decode(ids.tolist(), skip_special_tokens=False))
+    tokenizer = open_tokenizer(toy.workshop.language_model.folder)
+    return lambda ids: str(tokenizer.decode(ids.tolist(), skip_special_tokens=False))
 
 
-def test_the_target_is_the_reference_text_and_an_end(prompts):
+def test_the_target_is_the_reference_text_and_an_end(prompts, read):
     """Cut at `max_target_tokens`, then the end token; the LLM learns where to stop."""
     target = prompts.of(0, tokens_only=True).target_ids
-    assert read(prompts, target[:-1]) == prompts.explanations.texts[0][: CONFIG.max_target_tokens]
+    assert read(target[:-1]) == prompts.explanations.texts[0][: CONFIG.max_target_tokens]
     assert target[-1] == prompts.eos_token_id
     whole = replace(prompts, max_target_tokens=500).of(0, tokens_only=True).target_ids
-    assert read(prompts, whole[:-1]) == prompts.explanations.texts[0]
+    assert read(whole[:-1]) == prompts.explanations.texts[0]
 
 
-def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts):
+def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts, read):
     """Three past titles, all of the item's colour and none the item itself."""
     item = prompts.item_of(int(prompts.explanations.items[0]))
-    shown = read(prompts, prompts.of(0, tokens_only=False).prompt.token_ids)
+    shown = read(prompts.of(0, tokens_only=False).prompt.token_ids)
     assert f'Title: "{item.title}"' in shown
     assert f'About: "{item.about}"' in shown
     liked = shown.split('Liked before: "')[1].split('"')[0].split("; ")
@@ -47,11 +50,11 @@ def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts):
     assert {title.split()[1] for title in liked} == {item.title.split()[1]}
 
 
-def test_tokens_only_tells_nothing_but_tokens(prompts):
+def test_tokens_only_tells_nothing_but_tokens(prompts, read):
     """Neither title nor text nor past: the same prompt for every pair, with the same slots."""
     first, second = (prompts.of(position, tokens_only=True).prompt for position in (0, 1))
     np.testing.assert_array_equal(first.token_ids, second.token_ids)
-    assert "Title" not in read(prompts, first.token_ids)
+    assert "Title" not in read(first.token_ids)
     assert {slot: where.stop - where.start for slot, where in first.slots.items()} == {
         "style": CONFIG.num_style,
         "user": 6,

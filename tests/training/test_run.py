@@ -10,9 +10,8 @@ import pytest
 from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
-from tests.training.graphs import NUM_ITEMS, NUM_USERS, checkerboard, write_checkerboard
+from tests.training.graphs import NUM_ITEMS, NUM_USERS, write_checkerboard
 from training.config import (
-    ConfigError,
     DataConfig,
     EvaluationConfig,
     ProjectorConfig,
@@ -44,28 +43,6 @@ def cache(tmp_path: Path) -> StageCache:
     return StageCache(tmp_path / "store" / STAGES_FOLDER)
 
 
-def test_preparing_takes_held_out_explanation_pairs_out_of_the_graph(data):
-    """The data's explanations are of test pairs: all test pairs stay test, no training pair is evaluated."""
-    prepared = prepare(CONFIG, data)
-    assert prepared.split.train.num_pairs == checkerboard().train.num_pairs
-    assert prepared.split.test.num_pairs == NUM_USERS
-    assert prepared.supervision is None
-
-
-def test_data_without_explanations_gets_some(data):
-    """Where the data has none they are written, and their positions fill the split's three roles."""
-    (data / "explanations.parquet").unlink()
-    prepared = prepare(CONFIG, data)
-    assert prepared.supervision is not None
-    assert prepared.dataset.explanations is prepared.supervision.explanations
-    positions = [
-        *prepared.split.train_explanations,
-        *prepared.split.valid_explanations,
-        *prepared.split.test_explanations,
-    ]
-    assert sorted(positions) == list(range(len(prepared.supervision.targets)))
-
-
 def test_vectors_are_trained_once(data, cache):
     """The second call reads the same bytes back; another seed or config trains anew."""
     prepared = prepare(CONFIG, data)
@@ -77,17 +54,6 @@ def test_vectors_are_trained_once(data, cache):
     vectors_stage(replace(CONFIG, seed=1), prepared, cache)
     vectors_stage(replace(CONFIG, vectors=replace(CONFIG.vectors, max_epochs=0)), prepared, cache)
     assert len(list(cache.root.iterdir())) == 3
-
-
-def test_changed_data_or_split_trains_anew(data, cache):
-    """The key stands on the data's content and on the split, not on file names."""
-    keys = {prepare(CONFIG, data).key}
-    keys.add(prepare(replace(CONFIG, split=replace(CONFIG.split, seed=1)), data).key)
-    renamed = data.rename(data.with_name("data2"))
-    assert prepare(CONFIG, renamed).key in keys
-    (data.with_name("data2") / "explanations.parquet").unlink()
-    keys.add(prepare(CONFIG, renamed).key)
-    assert len(keys) == 3
 
 
 def test_every_held_out_item_is_found(data, cache):
@@ -105,14 +71,6 @@ def test_every_held_out_item_is_found(data, cache):
     assert figures["vectors"]["recall@10"] == 1
     assert figures["tokens only"]["recall@10"] == 1
     assert set(figures) == {"vectors", "fold-in", "popularity", "tokens only", "macro only"}
-
-
-def test_a_reader_that_needs_a_folder_says_so(tmp_path):
-    """No folder, or one that is not there, is a config error that names it."""
-    with pytest.raises(ConfigError, match="needs a folder"):
-        prepare(CONFIG, None)
-    with pytest.raises(ConfigError, match="nowhere: no such data folder"):
-        prepare(CONFIG, tmp_path / "nowhere")
 
 
 @pytest.fixture
