@@ -28,7 +28,8 @@ from service.errors import (
     UnknownUser,
 )
 from service.logs import request_id
-from service.routes import PROBLEM_JSON, problems, router
+from service.routes import ROUTERS
+from service.routes.json_route import PROBLEM_JSON, problems
 from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,8 @@ def create_app(components: Components) -> FastAPI:
         responses=problems({500: "Our mistake; the log has more under the request id."}),
     )
     app.state.components = components
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)

@@ -7,7 +7,7 @@ from service import errors
 from service.app import STATUS_OF, create_app
 from service.bootstrap import build_components
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded, ServiceError
-from service.schemas import Problem
+from service.schemas.common import Problem
 from service.settings import Settings
 from tests.artifacts import ITEM_IDS, USER_IDS
 from tests.service.conftest import running

@@ -6,7 +6,7 @@ import pytest
 from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.types import BehaviorTokens
-from service.schemas import ExplainResponse
+from service.schemas.explain import ExplainResponse
 from service.settings import Settings
 from tests.artifacts import ITEM_IDS, USER_IDS, unseen_rows
 from tests.service.conftest import running

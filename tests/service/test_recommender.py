@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from service.schemas import RecommendResponse
+from service.schemas.recommend import RecommendResponse
 from service.settings import Settings
 from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, colour_of, history_rows, unseen_rows
 from tests.service.conftest import RunningApp, running

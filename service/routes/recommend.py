@@ -1,0 +1,21 @@
+"""Routes that rank items: take the request, call one use case, answer."""
+
+from fastapi import APIRouter, Response
+
+from service.routes.json_route import BAD_REQUEST, TOO_LONG, ComponentsDep, JsonRoute, json_response, problems
+from service.schemas.recommend import RecommendRequest, RecommendResponse
+
+router = APIRouter(route_class=JsonRoute)
+
+_PROBLEMS = problems({404: "No such user in the served model.", 413: TOO_LONG, 422: BAD_REQUEST})
+
+
+@router.post(
+    "/recommend",
+    response_model=RecommendResponse,
+    responses=_PROBLEMS,
+    summary="Items for a user, best first",
+)
+async def recommend(body: RecommendRequest, parts: ComponentsDep) -> Response:
+    """Items that the user has not had, ranked by the inner product of graph vectors."""
+    return json_response(RecommendResponse.of(await parts.recommender.recommend(body.user_id, body.k)))
