@@ -18,13 +18,20 @@ NUM_PAST_ITEMS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Prompts:
-    """Makes prompted texts of explanations. `item_of` gives the catalogue's entry of an item row."""
+class Known:
+    """What a prompt may tell: the catalogue's entry of an item row, training histories, vectors to compare items by."""
 
     item_of: Callable[[int], Item]
-    explanations: Explanations
     histories: Histories
     embeddings: NodeEmbeddings
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """Makes prompted texts of explanations."""
+
+    known: Known
+    explanations: Explanations
     template: PromptTemplate
     encoder: PromptEncoder
     eos_token_id: int
@@ -39,7 +46,7 @@ class Prompts:
         return PromptedText(self.encoder.encode(prompt), np.array([*target, self.eos_token_id], np.int64))
 
     def _as_served(self, user_row: int, item_row: int) -> Prompt:
-        item = self.item_of(item_row)
-        past = closest_items(self.embeddings, self.histories.of(user_row), item_row, NUM_PAST_ITEMS)
-        titles = [self.item_of(row).title for row in past.rows.tolist()]
+        item = self.known.item_of(item_row)
+        past = closest_items(self.known.embeddings, self.known.histories.of(user_row), item_row, NUM_PAST_ITEMS)
+        titles = [self.known.item_of(row).title for row in past.rows.tolist()]
         return self.template.render(title=item.title, text=item.about, history=titles)

@@ -22,7 +22,6 @@ from training.progress import console, counted, margin_table, ranking_table, sta
 from training.ranking import graph_rankings, token_rankings
 from training.stages import StageCache, StageOutput, stage_key
 from training.token_stages import (
-    LearntFrom,
     Workshop,
     evaluation_stage,
     projector_stage,
@@ -47,15 +46,14 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
     """
     cache = StageCache(store / STAGES_FOLDER)
     prepared = prepare(config, folder)
-    data = LearntFrom(prepared.dataset, prepared.split)
     vectors = vectors_stage(config, prepared, cache)
     graph = embeddings_of(vectors)
-    tokens = tokenizer_stage(data, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
+    tokens = tokenizer_stage(prepared, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
     tokenizer = trained_tokenizer_of(tokens, graph)
     ranking = ranking_stage(prepared, tokenizer, tokens.facts["key"], cache)
     console.print(ranking_table(ranking))
     fetched = fetch_language_model(config.projector.language_model)
-    workshop = Workshop.of(data, tokenizer, fetched, config.projector)
+    workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
     train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
     projected = projector_stage(
         workshop, tokenizer, train_rows, config.projector, config.seed, cache, tokens.facts["key"]

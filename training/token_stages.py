@@ -18,14 +18,15 @@ from model_store.soft_tokens import SoftTokenTable
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.vocabulary import Vocabulary
 from training.config import EvaluationConfig, ProjectorConfig, TokenizerConfig
-from training.data import Dataset, Explanations, Rows, Split
+from training.data import Explanations, Rows
 from training.explanation_arms import explanation_arms
 from training.export import histories_of
 from training.fetch_language_model import FetchedLanguageModel
 from training.frozen_language_model import FrozenLanguageModel
+from training.prepare import Prepared
 from training.progress import console, counted
 from training.projector import Projector, SideInputs, codewords_of
-from training.prompted import Prompts
+from training.prompted import Known, Prompts
 from training.stages import StageCache, StageOutput, stage_key
 from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer, codebook_report, train_tokenizer
@@ -38,16 +39,8 @@ NUM_LEVELS = 12
 SHOWN_EVERY = 20
 
 
-@dataclass(frozen=True, eq=False)
-class LearntFrom:
-    """What these stages see of a data set."""
-
-    dataset: Dataset
-    split: Split
-
-
 def tokenizer_stage(
-    data: LearntFrom, graph: NodeEmbeddings, config: TokenizerConfig, seed: int, cache: StageCache, inputs: str
+    data: Prepared, graph: NodeEmbeddings, config: TokenizerConfig, seed: int, cache: StageCache, inputs: str
 ) -> StageOutput:
     """Quantizers, codes and text vectors; facts: `vocabulary`, `codebooks`, `key`."""
     settings = {"tokenizer": asdict(config), "seed": seed}
@@ -90,42 +83,39 @@ class Workshop:
 
     @classmethod
     def of(
-        cls, data: LearntFrom, tokenizer: TrainedTokenizer, fetched: FetchedLanguageModel, config: ProjectorConfig
+        cls, data: Prepared, tokenizer: TrainedTokenizer, fetched: FetchedLanguageModel, config: ProjectorConfig
     ) -> Workshop:
         """For training on the explanations of a data set (which it must have)."""
-        explanations = data.dataset.explanations
-        assert explanations is not None
+        assert data.dataset.explanations is not None
         template = default_template(fetched.spec.chat, style_length=config.num_style)
-        prompts = Prompts(
-            data.dataset.items.__getitem__,
-            explanations,
-            histories_of(data.dataset, data.split.train),
-            tokenizer.embeddings,
-            template,
-            PromptEncoder.open(fetched.folder),
-            fetched.spec.eos_token_ids[0],
-            config.max_target_tokens,
+        pairs = CodedPairs(data.dataset.explanations, tokenizer.user_codes, tokenizer.item_codes)
+        known = Known(
+            data.dataset.items.__getitem__, histories_of(data.dataset, data.split.train), tokenizer.embeddings
         )
-        pairs = CodedPairs(explanations, tokenizer.user_codes, tokenizer.item_codes)
-        return cls(fetched, template, prompts, pairs)
+        return cls.over(known, pairs, fetched, template, config)
 
     @classmethod
     def of_artifact(cls, artifact: Artifact, explanations: Explanations, config: ProjectorConfig) -> Workshop:
         """For judging a published version on explanations in its rows."""
-        spec, folder = artifact.manifest.language_model, artifact.language_model_path
+        fetched = FetchedLanguageModel(artifact.language_model_path, artifact.manifest.language_model)
         template = PromptTemplate.from_json(artifact.manifest.prompt_template)
-        prompts = Prompts(
-            artifact.catalog.item,
-            explanations,
-            artifact.histories,
-            artifact.embeddings,
-            template,
-            PromptEncoder.open(folder),
-            spec.eos_token_ids[0],
-            config.max_target_tokens,
-        )
         pairs = CodedPairs(explanations, artifact.user_codes, artifact.item_codes)
-        return cls(FetchedLanguageModel(folder, spec), template, prompts, pairs)
+        known = Known(artifact.catalog.item, artifact.histories, artifact.embeddings)
+        return cls.over(known, pairs, fetched, template, config)
+
+    @classmethod
+    def over(
+        cls,
+        known: Known,
+        pairs: CodedPairs,
+        fetched: FetchedLanguageModel,
+        template: PromptTemplate,
+        config: ProjectorConfig,
+    ) -> Workshop:
+        """Prompts about these pairs, from what is known of their users and items."""
+        encoder, eos = PromptEncoder.open(fetched.folder), fetched.spec.eos_token_ids[0]
+        prompts = Prompts(known, pairs.explanations, template, encoder, eos, config.max_target_tokens)
+        return cls(fetched, template, prompts, pairs)
 
     def open_model(self, dtype: str) -> FrozenLanguageModel:
         """The frozen LLM, its weights loaded."""

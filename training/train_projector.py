@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model_store.errors import ArtifactCorrupt
 from model_store.quantizer import Codes
 from model_store.tensor_file import load_tensors, save_tensors
 from training.config import ProjectorConfig
@@ -18,6 +20,8 @@ from training.data import Explanations, Rows
 from training.frozen_language_model import FrozenLanguageModel, PromptedText
 from training.projector import Projector, alignment_loss
 from training.prompted import Prompts
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT = "projector.safetensors"
 GRADIENT_NORM = 1.0
@@ -140,10 +144,14 @@ def _save(projector: Projector, optimizer: torch.optim.Optimizer, steps: list[St
 
 
 def _resume(projector: Projector, optimizer: torch.optim.Optimizer, path: Path) -> list[Step]:
-    """The steps that a checkpoint has behind it, its weights and Adam's moments put back; none without one."""
+    """The steps that a checkpoint has behind it, its weights and Adam's moments put back; none without a sound one."""
     if not path.is_file():
         return []
-    tensors = {name: torch.from_numpy(np.array(array)) for name, array in load_tensors(path).items()}
+    try:
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in load_tensors(path).items()}
+    except ArtifactCorrupt as error:
+        log.warning("the projector starts over: %s", error)
+        return []
     steps = [Step(int(number), nll, alignment) for number, nll, alignment in tensors["steps"].tolist()]
     for name, p in projector.named_parameters():
         p.data.copy_(tensors[f"weights.{name}"])

@@ -40,7 +40,7 @@ def test_the_target_is_the_reference_text_and_an_end(prompts, read):
 
 def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts, read):
     """Three past titles, all of the item's colour and none the item itself."""
-    item = prompts.item_of(int(prompts.explanations.items[0]))
+    item = prompts.known.item_of(int(prompts.explanations.items[0]))
     shown = read(prompts.of(0, tokens_only=False).prompt.token_ids)
     assert f'Title: "{item.title}"' in shown
     assert f'About: "{item.about}"' in shown
@@ -66,10 +66,10 @@ def test_the_prompt_is_the_template_s_own(toy, prompts):
     """What the service renders of the same values is, id for id, what training reads."""
     explanations = prompts.explanations
     user_row, item_row = int(explanations.users[0]), int(explanations.items[0])
-    history = prompts.histories.of(user_row)
+    history = prompts.known.histories.of(user_row)
     alike = [row for row in sorted(history.tolist()) if row != item_row][:3]  # all of one colour: ties by row
-    item = prompts.item_of(item_row)
-    titles = [prompts.item_of(row).title for row in alike]
+    item = prompts.known.item_of(item_row)
+    titles = [prompts.known.item_of(row).title for row in alike]
     rendered = toy.workshop.template.render(title=item.title, text=item.about, history=titles)
     expected = prompts.encoder.encode(rendered)
     np.testing.assert_array_equal(prompts.of(0, tokens_only=False).prompt.token_ids, expected.token_ids)

@@ -23,7 +23,7 @@ from training.evaluate_version import config_of, evaluate_version
 from training.prepare import prepare
 from training.run import STAGES_FOLDER, embeddings_of, ranking_stage, run, vectors_stage
 from training.stages import StageCache
-from training.token_stages import LearntFrom, tokenizer_stage, trained_tokenizer_of
+from training.token_stages import tokenizer_stage, trained_tokenizer_of
 
 CONFIG = RunConfig(
     name="checkerboard",
@@ -65,8 +65,7 @@ def test_every_held_out_item_is_found(data, cache):
     assert embeddings.items.shape == (NUM_ITEMS, 10)
     assert embeddings.item_texts.shape == (NUM_ITEMS, 0)
     assert np.isfinite(embeddings.fold_in_map).all()
-    learnt_from = LearntFrom(prepared.dataset, prepared.split)
-    tokens = tokenizer_stage(learnt_from, embeddings, CONFIG.tokenizer, CONFIG.seed, cache, vectors.facts["key"])
+    tokens = tokenizer_stage(prepared, embeddings, CONFIG.tokenizer, CONFIG.seed, cache, vectors.facts["key"])
     figures = ranking_stage(prepared, trained_tokenizer_of(tokens, embeddings), tokens.facts["key"], cache)
     assert figures["vectors"]["recall@10"] == 1
     assert figures["tokens only"]["recall@10"] == 1

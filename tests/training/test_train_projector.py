@@ -162,3 +162,12 @@ def test_pairs_take_rows_of_any_integer_kind(toy):
     pairs: CodedPairs = toy.workshop.pairs
     assert torch.equal(pairs.at([1, 0])[0], pairs.at(np.array([1, 0]))[0])
     assert pairs.at([0])[1].dtype == torch.int64
+
+
+def test_a_damaged_checkpoint_starts_over(toy, model, tmp_path):
+    """Half a file, as a full disk leaves it: the run begins anew instead of stopping."""
+    steps = train(toy, model, fresh(toy, CONFIG), tmp_path, CONFIG)
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:-7])
+    again = train(toy, model, fresh(toy, CONFIG), tmp_path, CONFIG)
+    assert [step.number for step in again] == [step.number for step in steps]

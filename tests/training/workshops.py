@@ -13,8 +13,8 @@ from tests.artifacts import tiny_language_model
 from tests.training.graphs import COLOURS, NUM_ITEMS, NUM_USERS, colours, write_checkerboard
 from training.config import DataConfig, ProjectorConfig, RunConfig
 from training.fetch_language_model import FetchedLanguageModel
-from training.prepare import prepare
-from training.token_stages import LearntFrom, Workshop
+from training.prepare import Prepared, prepare
+from training.token_stages import Workshop
 from training.train_tokenizer import TrainedTokenizer
 
 CODEBOOK_SIZE = 4
@@ -27,7 +27,7 @@ NAMES = ("red", "blue")
 class ToyWorkshop(NamedTuple):
     """What the stages after the tokenizer work with."""
 
-    data: LearntFrom
+    data: Prepared
     tokenizer: TrainedTokenizer
     workshop: Workshop
 
@@ -35,11 +35,11 @@ class ToyWorkshop(NamedTuple):
 def toy_workshop(folder: Path, config: ProjectorConfig = CONFIG) -> ToyWorkshop:
     """Macro code 0 is red, 1 is blue; micro codes are random. Explanations: "You like red, and this is red."."""
     prepared = prepare(RunConfig(name="toy", data=DataConfig(reader="tabular")), write_checkerboard(folder / "data"))
-    data = LearntFrom(prepared.dataset, prepared.split)
+
     spec = tiny_language_model(folder / "llm")
     tokenizer = toy_tokenizer(prepared.dataset.user_ids.to_rows([f"u{row}" for row in range(NUM_USERS)]))
     fetched = FetchedLanguageModel(folder / "llm", spec)
-    return ToyWorkshop(data, tokenizer, Workshop.of(data, tokenizer, fetched, config))
+    return ToyWorkshop(prepared, tokenizer, Workshop.of(prepared, tokenizer, fetched, config))
 
 
 def toy_tokenizer(user_rows: np.ndarray) -> TrainedTokenizer:
