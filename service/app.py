@@ -24,6 +24,7 @@ from service.errors import (
     NotReady,
     Overloaded,
     ServiceError,
+    UnknownHistory,
     UnknownItem,
     UnknownUser,
 )
@@ -38,6 +39,7 @@ STATUS_OF: Final[Mapping[type[ServiceError], int]] = MappingProxyType(
     {
         UnknownUser: 404,
         UnknownItem: 404,
+        UnknownHistory: 404,
         NotReady: 503,
         Overloaded: 429,
         LanguageModelUnavailable: 503,

@@ -60,7 +60,14 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
     telemetry = Telemetry()
     telemetry.set_artifact(artifact.version, artifact.manifest.dataset, artifact.manifest.language_model.name)
     cache = _token_cache(settings, artifact, telemetry)
-    users = Users(artifact.user_ids, artifact.user_codes, artifact.soft_tokens.codebook_size, cache)
+    users = Users(
+        ids=artifact.user_ids,
+        item_ids=artifact.catalog.ids,
+        codes=artifact.user_codes,
+        histories=artifact.histories,
+        tokenizer=artifact.tokenizer,
+        cache=cache,
+    )
     labels = Labels(artifact.vocabulary)
     make = make_language_model or _language_model(settings, artifact)
     engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry) if make else None

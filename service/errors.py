@@ -3,6 +3,7 @@
 ServiceError
 ├── UnknownUser(user_id)
 ├── UnknownItem(item_id)
+├── UnknownHistory(item_ids)
 ├── NotReady(part, retry_after_s)
 ├── Overloaded(part, retry_after_s)
 ├── LanguageModelUnavailable(reason, retry_after_s)
@@ -35,6 +36,14 @@ class UnknownItem(ServiceError):
     def __init__(self, item_id: ItemId) -> None:
         self.item_id = item_id
         super().__init__(f"no item {item_id!r} in the served model")
+
+
+class UnknownHistory(ServiceError):
+    """A history without any item that is known: it says nothing about anybody."""
+
+    def __init__(self, item_ids: tuple[ItemId, ...]) -> None:
+        self.item_ids = item_ids
+        super().__init__("no item of the history is in the served model" if item_ids else "the history is empty")
 
 
 class NotReady(ServiceError):

@@ -46,6 +46,26 @@ class LabelledTokens:
     labels: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """Whom an answer is for: a known user, or whoever has the history that the request tells.
+
+    Shapes: vector (dim_graph,) float32; history (n,) item rows, oldest first, that vector and tokens stand for;
+    seen (m,) item rows that need not be recommended again.
+    """
+
+    user_id: UserId | None
+    """As the data set spells it where it knows the user, else as asked; None for a history alone."""
+    vector: NDArray[np.float32]
+    tokens: BehaviorTokens
+    history: NDArray[np.integer]
+    seen: NDArray[np.integer]
+    unknown_items: tuple[ItemId, ...] = ()
+    """Items of the told history that the served version does not know; they were left out."""
+    fallback: str | None = None
+    """Why something other than what was asked for stands here; None when nothing does."""
+
+
 @dataclass(frozen=True)
 class PastItem:
     """An item of the user's training history that speaks for the asked one."""

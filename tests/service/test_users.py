@@ -1,16 +1,23 @@
-"""Users' tokens, with a cache that helps, is empty, or lies."""
+"""Whom an answer is for: known users with a cache that helps, is empty or lies, and histories that are folded in."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model_store.id_map import IdMap
+from model_store import Artifact, ModelStore
 from model_store.types import BehaviorTokens
-from service.errors import UnknownUser
+from service.errors import UnknownHistory, UnknownUser
 from service.users import Users
+from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, history_rows, unseen_rows
 from tests.fakes import FakeTokenCache
 
-CODES = np.arange(12, dtype=np.uint16).reshape(2, 6)
-BEN = BehaviorTokens.from_codes(CODES[1])
+BEN, BEN_ROW = USER_IDS[1], 1
+
+
+@pytest.fixture(scope="module")
+def artifact(store: Path) -> Artifact:
+    return ModelStore(store).load("latest")
 
 
 @pytest.fixture
@@ -19,27 +26,39 @@ def cache() -> FakeTokenCache:
 
 
 @pytest.fixture
-def users(cache) -> Users:
-    return Users(IdMap.from_ids(["ann", "ben"], kind="user"), CODES, 512, cache)
+def users(artifact, cache) -> Users:
+    return Users(
+        ids=artifact.user_ids,
+        item_ids=artifact.catalog.ids,
+        codes=artifact.user_codes,
+        histories=artifact.histories,
+        tokenizer=artifact.tokenizer,
+        cache=cache,
+    )
 
 
-async def test_a_miss_is_answered_by_the_model_and_fills_the_cache(users, cache):
+def _ids(rows: list[int]) -> list[int]:
+    return [ITEM_IDS[row] for row in rows]
+
+
+async def test_a_miss_is_answered_by_the_model_and_fills_the_cache(users, cache, artifact):
     """The tokens are right and the cache has them."""
-    assert await users.tokens(1) == BEN
-    assert cache.kept == {"ben": BEN}
+    bens = BehaviorTokens.from_codes(artifact.user_codes[BEN_ROW])
+    assert await users.tokens(BEN_ROW) == bens
+    assert cache.kept == {BEN: bens}
 
 
 async def test_a_hit_is_answered_by_the_cache(users, cache):
     """What another service wrote counts."""
-    cache.kept["ben"] = BehaviorTokens(9, (9,) * 5)
-    assert await users.tokens(1) == BehaviorTokens(9, (9,) * 5)
+    cache.kept[BEN] = BehaviorTokens(3, (3,) * 5)
+    assert await users.tokens(BEN_ROW) == BehaviorTokens(3, (3,) * 5)
 
 
-async def test_a_code_no_codebook_has_is_not_believed(users, cache):
+async def test_a_code_no_codebook_has_is_not_believed(users, cache, artifact):
     """It would be looked up beyond the table; the model's tokens are answered and put in its place."""
-    cache.kept["ben"] = BehaviorTokens(0, (0, 0, 0, 0, 512))
-    assert await users.tokens(1) == BEN
-    assert cache.kept["ben"] == BEN
+    cache.kept[BEN] = BehaviorTokens(0, (0, 0, 0, 0, artifact.soft_tokens.codebook_size))
+    assert await users.tokens(BEN_ROW) == BehaviorTokens.from_codes(artifact.user_codes[BEN_ROW])
+    assert cache.kept[BEN] == BehaviorTokens.from_codes(artifact.user_codes[BEN_ROW])
 
 
 def test_an_unknown_user_is_our_own_error(users):
@@ -47,3 +66,67 @@ def test_an_unknown_user_is_our_own_error(users):
     with pytest.raises(UnknownUser) as caught:
         users.row("nobody")
     assert caught.value.user_id == "nobody"
+
+
+async def test_a_known_user_is_what_was_trained(users, artifact):
+    """Vector, tokens and history are the artifact's, and nothing is told to be missing."""
+    subject = await users.subject(BEN)
+    assert subject.user_id == BEN
+    assert np.array_equal(subject.vector, artifact.embeddings.users[BEN_ROW])
+    assert subject.tokens == BehaviorTokens.from_codes(artifact.user_codes[BEN_ROW])
+    assert subject.history.tolist() == subject.seen.tolist() == history_rows(BEN_ROW)
+    assert (subject.unknown_items, subject.fallback) == ((), None)
+
+
+@pytest.mark.parametrize("user_row", range(NUM_USERS))
+async def test_the_history_of_a_user_gets_the_tokens_of_that_user(users, artifact, user_row):
+    """The checkerboard's tokens are those of the histories, so whoever tells a known history gets the same."""
+    subject = await users.subject(None, _ids(history_rows(user_row)))
+    assert subject.tokens == BehaviorTokens.from_codes(artifact.user_codes[user_row])
+    assert np.allclose(subject.vector, artifact.embeddings.fold_in(history_rows(user_row)))
+    assert (subject.user_id, subject.fallback) == (None, None)
+
+
+async def test_an_unknown_user_with_a_history_is_that_history(users):
+    """And the answer says so, because it is not the user's own vector."""
+    subject = await users.subject("nobody", _ids([0, 2]))
+    assert subject.user_id == "nobody"
+    assert subject.history.tolist() == [0, 2]
+    assert "'nobody'" in str(subject.fallback)
+
+
+async def test_what_a_known_user_did_since_is_added_to_the_training_history(users, artifact):
+    """Both are folded in; both count as seen."""
+    newer = list(unseen_rows(BEN_ROW))
+    subject = await users.subject(BEN, _ids(newer))
+    assert subject.user_id == BEN
+    assert subject.history.tolist() == subject.seen.tolist() == history_rows(BEN_ROW) + newer
+    assert np.allclose(subject.vector, artifact.embeddings.fold_in(history_rows(BEN_ROW) + newer))
+    assert subject.fallback is None
+
+
+async def test_an_item_told_twice_counts_once_and_as_the_newest(users):
+    """Otherwise one item clicked often would be the whole history."""
+    subject = await users.subject(None, _ids([4, 2, 6, 4]))
+    assert subject.history.tolist() == [2, 6, 4]
+
+
+async def test_unknown_items_of_a_history_are_ignored_and_told(users):
+    """The known ones still speak; a known user needs none of them."""
+    subject = await users.subject(None, ["no such", *_ids([0]), 999_999])
+    assert subject.history.tolist() == [0]
+    assert subject.unknown_items == ("no such", 999_999)
+    known = await users.subject(BEN, ["no such"])
+    assert known.history.tolist() == history_rows(BEN_ROW)
+    assert known.unknown_items == ("no such",)
+
+
+async def test_of_whom_nothing_is_known_there_is_no_subject(users):
+    """An unknown user, with or without unknown items; a history that is empty or unknown."""
+    for history in ((), ("no such",)):
+        with pytest.raises(UnknownUser):
+            await users.subject("nobody", history)
+    for told in ((), ("no such",)):
+        with pytest.raises(UnknownHistory) as caught:
+            await users.subject(None, told)
+        assert caught.value.item_ids == told
