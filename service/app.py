@@ -95,6 +95,7 @@ class RequestScope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        self._telemetry.request_begins()
         started, status = time.perf_counter(), 500  # what the layer above answers if nothing is sent here
         current = _request_id(scope)
         request_id.set(current)  # never reset: the server logs a failure after this frame has gone, in the same task

@@ -58,7 +58,7 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
     """
     artifact = ModelStore(settings.store).load(settings.version)
     telemetry = Telemetry()
-    telemetry.set_artifact(artifact.version, artifact.manifest.dataset, artifact.manifest.language_model.name)
+    telemetry.set_artifact(artifact.manifest)
     cache = _token_cache(settings, artifact, telemetry)
     users = Users(
         ids=artifact.user_ids,
@@ -69,7 +69,7 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
         cache=cache,
     )
     labels = Labels(artifact.vocabulary)
-    make = make_language_model or _language_model(settings, artifact)
+    make = make_language_model or _language_model(settings, artifact, telemetry)
     engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry) if make else None
     recommender = Recommender(
         version=artifact.version,
@@ -123,15 +123,17 @@ def _prompts(artifact: Artifact) -> PromptMaker:
     )
 
 
-def _language_model(settings: Settings, artifact: Artifact) -> Callable[[], LanguageModel] | None:
+def _language_model(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> Callable[[], LanguageModel] | None:
     """What makes the language model, to be called in a thread: loading one takes seconds; None for templates only."""
     if settings.llm == "none":
         return None
     url = settings.llm_url
-    return (lambda: _transformers(settings, artifact)) if url is None else (lambda: _vllm(url, settings, artifact))
+    if url is None:
+        return lambda: _transformers(settings, artifact, telemetry)
+    return lambda: _vllm(url, settings, artifact)
 
 
-def _transformers(settings: Settings, artifact: Artifact) -> LanguageModel:
+def _transformers(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> LanguageModel:
     from service.adapters.transformers_model import TransformersModel  # imports torch: only where it is chosen
 
     return TransformersModel(
@@ -139,6 +141,7 @@ def _transformers(settings: Settings, artifact: Artifact) -> LanguageModel:
         artifact.manifest.language_model,
         dtype=settings.llm_dtype,
         timeout_s=settings.llm_timeout_s,
+        telemetry=telemetry,
     )
 
 

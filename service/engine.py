@@ -55,7 +55,8 @@ class Engine:
         if self._model is None or self._part.state == "starting":
             raise NotReady("the language model")
         try:
-            return await self._model.generate(prompt_embeds, max_tokens=max_tokens, temperature=temperature)
+            with self._telemetry.generations():
+                generation = await self._model.generate(prompt_embeds, max_tokens=max_tokens, temperature=temperature)
         except LanguageModelUnavailable as error:
             self._set(Part("down", error.reason))
             self._wake.set()
@@ -63,6 +64,8 @@ class Engine:
         except LanguageModelTimeout:
             self._wake.set()  # slow is not down, but the canary should look soon
             raise
+        self._telemetry.count_tokens(generation.prompt_tokens, generation.completion_tokens)
+        return generation
 
     async def close(self) -> None:
         """Stop checking and close the language model."""
@@ -94,6 +97,7 @@ class Engine:
             log.log(level, "language model %s: %s", part.state, part.detail or "it answers")
         self._part = part
         self._telemetry.set_part_up("language_model", part.state == "ok")
+        self._telemetry.set_breaker("open" if part.state == "down" else "closed")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -77,7 +77,7 @@ class Explainer:
     ) -> Explanation:
         """One explanation. Raises UnknownUser, UnknownItem, and what LanguageModel.generate raises."""
         timings_ms: dict[str, float] = {}
-        with self._telemetry.stage("explain", timings_ms):
+        with self._telemetry.stage("total", timings_ms):
             user_row, item_row = self._users.row(user_id), self._item_row(item_id)
             item = self._catalog.item(item_row)
             with self._telemetry.stage("tokens", timings_ms):
@@ -85,7 +85,6 @@ class Explainer:
             with self._telemetry.stage("evidence", timings_ms):
                 evidence = self._evidence.select(tokens, user_row, item_row)
             generation = await self._generate(item, evidence, max_tokens or self._max_tokens, temperature, timings_ms)
-        timings_ms["total"] = timings_ms.pop("explain")
         return self._explanation(self._users.id(user_row), item, evidence, generation, timings_ms)
 
     def _item_row(self, item_id: ItemId) -> int:
@@ -101,7 +100,7 @@ class Explainer:
             return None
         with self._telemetry.stage("prompt", timings_ms):
             prompt_embeds = self._prompts.embeds(item, evidence)
-        with self._telemetry.stage("generate", timings_ms):
+        with self._telemetry.stage("decode", timings_ms):
             return await self._engine.generate(prompt_embeds, max_tokens=max_tokens, temperature=temperature)
 
     def _explanation(

@@ -41,7 +41,7 @@ class Recommender:
         user_row = self._users.row(user_id)
         with self._telemetry.stage("tokens", timings_ms):
             tokens = await self._users.tokens(user_row)
-        with self._telemetry.stage("retrieve", timings_ms):
+        with self._telemetry.stage("retrieval", timings_ms):
             candidates = await self._item_search.nearest(user_row, k)
         return Recommendation(
             user_id=self._users.id(user_row),

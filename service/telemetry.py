@@ -1,92 +1,90 @@
 """What the service counts, for Prometheus: every request and stage, the failed ones too."""
 
 import time
-from collections.abc import Iterator
+from asyncio import CancelledError
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Final, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 
-CacheResult = Literal["hit", "miss", "error"]
+from model_store.artifact import INDEX_FILE
+from model_store.manifest import Manifest
+from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
+from service.metrics import (
+    BreakerState,
+    Cache,
+    CacheResult,
+    GenerationOutcome,
+    Metrics,
+    Outcome,
+    RedisUse,
+    Stage,
+)
+from service.types import Source
 
-_REQUEST_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_STAGE_BUCKETS_S = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60)
-_MAX_SERIES = 1024
+_MAX_SERIES: Final = 1024
+_INTERVAL: Final = ("mean", "low", "high")
+_OUTCOMES: Final[Mapping[type[BaseException], GenerationOutcome]] = MappingProxyType(
+    {
+        LanguageModelUnavailable: "unavailable",
+        LanguageModelTimeout: "timeout",
+        Overloaded: "overloaded",
+        CancelledError: "cancelled",
+    }
+)
 
 
 class Telemetry:
-    """The service's metrics, in a registry of their own so that two applications in one process do not collide."""
+    """One act for everything worth counting. Each costs about a microsecond: series are looked up once and kept."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)  # memory, CPU, open files
-        self._requests = Histogram(
-            "beat_request_seconds",
-            "Time to answer a request, by route and status.",
-            ("route", "status"),
-            buckets=_REQUEST_BUCKETS_S,
-            registry=self.registry,
-        )
-        self._stages = Histogram(
-            "beat_stage_seconds",
-            "Time one stage of a request took, by outcome (ok or error).",
-            ("stage", "outcome"),
-            buckets=_STAGE_BUCKETS_S,
-            registry=self.registry,
-        )
-        self._explanations = Counter(
-            "beat_explanations", "Explanations answered, by source.", ("source",), registry=self.registry
-        )
-        self._cuts = Counter(
-            "beat_generations_rejected", "Generated texts not used as they came.", ("reason",), registry=self.registry
-        )
-        self._token_cache = Counter(
-            "beat_token_cache_requests", "Token look-ups: hit, miss or error.", ("result",), registry=self.registry
-        )
-        self._artifact = Gauge(
-            "beat_artifact_info",
-            "The served version; always 1.",
-            ("version", "dataset", "language_model"),
-            registry=self.registry,
-        )
-        # labels() takes a lock and costs as much as observing: these three are asked in every request.
-        self._request_series = lru_cache(_MAX_SERIES)(self._requests.labels)
-        self._stage_series = lru_cache(_MAX_SERIES)(self._stages.labels)
-        self._token_cache_series = lru_cache(_MAX_SERIES)(self._token_cache.labels)
-        self._part_up = Gauge("beat_part_up", "1 while the part answers, else 0.", ("part",), registry=self.registry)
+        self._metrics = Metrics()
+        requests, explanations = self._metrics.requests, self._metrics.explanations
+        engine, stores = self._metrics.engine, self._metrics.stores
+        # labels() takes a lock and costs as much as observing
+        self._request = lru_cache(_MAX_SERIES)(requests.duration.labels)
+        self._stage = lru_cache(_MAX_SERIES)(requests.stage_duration.labels)
+        self._explanation = {source: explanations.explanations.labels(source) for source in get_args(Source)}
+        self._generation = {outcome: engine.generations.labels(outcome) for outcome in get_args(GenerationOutcome)}
+        self._lookup = {
+            (cache, result): stores.lookups.labels(cache, result)
+            for cache in get_args(Cache)
+            for result in get_args(CacheResult)
+        }
+        self._redis_failure = {use: stores.redis_failures.labels(use) for use in get_args(RedisUse)}
+        self._load = {outcome: stores.loads.labels(outcome) for outcome in get_args(Outcome)}
+        self._breaker = {state: engine.breaker.labels(state) for state in get_args(BreakerState)}
+        self.set_breaker("closed")
 
-    def count_request(self, route: str, status: int, seconds: float) -> None:
-        """One answered (or failed) request; `route` is the path template, never the raw path."""
-        self._request_series(route, str(status)).observe(seconds)
-
-    def count_explanation(self, source: str) -> None:
-        """One explanation that was answered from `source`."""
-        self._explanations.labels(source).inc()
-
-    def count_rejection(self, reason: str) -> None:
-        """One generated text that was cut or replaced."""
-        self._cuts.labels(reason).inc()
-
-    def count_token_lookup(self, result: CacheResult) -> None:
-        """One look-up in the token cache."""
-        self._token_cache_series(result).inc()
-
-    def set_artifact(self, version: str, dataset: str, language_model: str) -> None:
-        """Tell which version is served; an earlier one disappears."""
-        self._artifact.clear()
-        self._artifact.labels(version, dataset, language_model).set(1)
-
-    def set_part_up(self, part: str, up: bool) -> None:
-        """Tell whether a part answers."""
-        self._part_up.labels(part).set(up)
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where the metrics are."""
+        return self._metrics.registry
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""
         return generate_latest(self.registry)
 
+    # ------------------------------------------------------------ requests
+
+    def request_begins(self) -> None:
+        """One more request in flight; `count_request` ends it."""
+        self._metrics.requests.in_flight.inc()
+
+    def count_request(self, route: str, status: int, seconds: float) -> None:
+        """One answered (or failed) request; `route` is the path template, never the raw path."""
+        self._metrics.requests.in_flight.dec()
+        self._request(route, str(status)).observe(seconds)
+
+    def count_rate_limited(self) -> None:
+        """One request refused because its caller asks too often."""
+        self._metrics.requests.rate_limited.inc()
+
     @contextmanager
-    def stage(self, name: str, timings_ms: dict[str, float]) -> Iterator[None]:
+    def stage(self, name: Stage, timings_ms: dict[str, float]) -> Iterator[None]:
         """Time a block: into the stage histogram, whether it succeeds or raises, and into `timings_ms[name]`."""
         started, outcome = time.perf_counter(), "error"
         try:
@@ -95,4 +93,100 @@ class Telemetry:
         finally:
             seconds = time.perf_counter() - started
             timings_ms[name] = round(seconds * 1e3, 3)
-            self._stage_series(name, outcome).observe(seconds)
+            self._stage(name, outcome).observe(seconds)
+
+    def observe_stage(self, name: Stage, seconds: float, outcome: Outcome = "ok") -> None:
+        """A stage that was timed elsewhere, such as in the engine."""
+        self._stage(name, outcome).observe(seconds)
+
+    def count_fallback(self, reason: str) -> None:
+        """One recommendation made without the user's own vector."""
+        self._metrics.requests.fallbacks.labels(reason).inc()
+
+    def count_feedback(self, event: str) -> None:
+        """One feedback event taken; `event` is a kind that the schema knows."""
+        self._metrics.requests.feedback.labels(event).inc()
+
+    # ------------------------------------------------------------ explanations
+
+    def count_explanation(self, source: Source) -> None:
+        """One explanation that was answered from `source`."""
+        self._explanation[source].inc()
+
+    def observe_first_token(self, seconds: float) -> None:
+        """Time from the request to its text's first token."""
+        self._metrics.explanations.first_token.observe(seconds)
+
+    def count_rejection(self, reason: str) -> None:
+        """One generated text that was cut, tried again or replaced."""
+        self._metrics.explanations.rejections.labels(reason).inc()
+
+    # ------------------------------------------------------------ the language model
+
+    @contextmanager
+    def generations(self, count: int = 1) -> Iterator[None]:
+        """`count` generations under way in the block; what it raises tells their outcome."""
+        outcome: GenerationOutcome = "ok"
+        self._metrics.engine.in_flight.inc(count)
+        try:
+            yield
+        except BaseException as error:
+            outcome = _OUTCOMES.get(type(error), "error")
+            raise
+        finally:
+            self._metrics.engine.in_flight.dec(count)
+            self._generation[outcome].inc(count)
+
+    def count_tokens(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """What one generation read and wrote."""
+        self._metrics.engine.prompt_tokens.inc(prompt_tokens)
+        self._metrics.engine.generated_tokens.inc(completion_tokens)
+
+    def observe_step(self, batch_size: int, waiting: int) -> None:
+        """One step of the model: prompts that share it, and prompts that wait for a place in it."""
+        self._metrics.engine.batch_size.observe(batch_size)
+        self._metrics.engine.queue_depth.set(waiting)
+
+    def set_breaker(self, state: BreakerState) -> None:
+        """The circuit breaker's state."""
+        for name, series in self._breaker.items():
+            series.set(name == state)
+
+    # ------------------------------------------------------------ artifact and stores
+
+    def set_artifact(self, manifest: Manifest) -> None:
+        """Tell which version is served and what is known of it; an earlier one disappears."""
+        stores = self._metrics.stores
+        stores.artifact.clear()
+        stores.artifact.labels(manifest.version, manifest.dataset, manifest.language_model.name).set(1)
+        stores.users.set(manifest.counts["users"])
+        stores.index_items.set(manifest.counts["items"])
+        index = manifest.files.get(INDEX_FILE)
+        stores.index_bytes.set(index.bytes if index else 0)
+        stores.swap_margin.clear()
+        for labels, margin in _swap_margins(manifest.metrics):
+            stores.swap_margin.labels(*labels).set(margin)
+
+    def count_load(self, outcome: Outcome) -> None:
+        """One version that was asked to be served: it is now, or it was refused."""
+        self._load[outcome].inc()
+
+    def count_lookup(self, cache: Cache, result: CacheResult) -> None:
+        """One look-up in a cache."""
+        self._lookup[cache, result].inc()
+
+    def count_redis_failure(self, use: RedisUse) -> None:
+        """One call to Redis that failed."""
+        self._redis_failure[use].inc()
+
+    def set_part_up(self, part: str, up: bool) -> None:
+        """Tell whether a part answers."""
+        self._metrics.stores.part_up.labels(part).set(up)
+
+
+def _swap_margins(metrics: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], float]]:
+    """(prompt, swap, bound) and margin, of a manifest's metrics; nothing where training judged no explanations."""
+    for prompt, judged in metrics.get("explanations", {}).items():
+        for swap, interval in judged["swap_margin"].items() if isinstance(judged, dict) else ():
+            for bound in _INTERVAL:
+                yield (prompt, swap, bound), interval[bound]

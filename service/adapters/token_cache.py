@@ -38,7 +38,7 @@ class MemoryTokenCache:
         tokens = self._tokens.get(str(user_id))
         if tokens is not None:
             self._tokens.move_to_end(str(user_id))
-        self._telemetry.count_token_lookup("miss" if tokens is None else "hit")
+        self._telemetry.count_lookup("tokens", "miss" if tokens is None else "hit")
         return tokens
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
@@ -87,7 +87,7 @@ class RedisTokenCache:
 
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
         if time.monotonic() < self._rest_until or (self._down and self._working):
-            self._telemetry.count_token_lookup("error")
+            self._telemetry.count_lookup("tokens", "error")
             return None
         found: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         self._gets.append((self._key(user_id), found))
@@ -98,9 +98,9 @@ class RedisTokenCache:
         try:
             tokens = BehaviorTokens.from_bytes(value)
         except ValueError:
-            self._telemetry.count_token_lookup("error")
+            self._telemetry.count_lookup("tokens", "error")
             return None
-        self._telemetry.count_token_lookup("hit")
+        self._telemetry.count_lookup("tokens", "hit")
         return tokens
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
@@ -162,11 +162,12 @@ class RedisTokenCache:
     ) -> None:
         for (_, found), value in zip(gets, values, strict=True):
             if value is None:
-                self._telemetry.count_token_lookup("error" if absent == "error" else "miss")
+                self._telemetry.count_lookup("tokens", "error" if absent == "error" else "miss")
             if not found.done():  # done: the client has left
                 found.set_result(value)
 
     def _failed(self, error: Exception) -> None:
+        self._telemetry.count_redis_failure("tokens")
         self._rest_until = time.monotonic() + _REST_S
         if not self._down:
             log.warning("token cache down, tokens are looked up in the model: %s", type(error).__name__)

@@ -30,6 +30,7 @@ from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.decoder import Decoder
 from service.adapters.prompt_embeds import check_prompt_embeds
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
+from service.telemetry import Telemetry
 from service.types import FinishReason, Generation
 
 log = logging.getLogger(__name__)
@@ -74,12 +75,14 @@ class TransformersModel:
         max_batch: int = 16,
         max_waiting: int = 64,
         timeout_s: float = 60.0,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """Loads the model: seconds, so not on the event loop. `timeout_s` counts waiting and decoding together.
 
         OSError or ValueError where the folder holds no model that transformers can load.
         """
         self._spec, self._timeout_s, self._max_waiting = spec, timeout_s, max_waiting
+        self._telemetry = telemetry or Telemetry()
         self._tokenizer: Tokenizer = open_tokenizer(folder)
         self._canary = _canary_embeds(folder, spec, self._tokenizer)
         self._waiting: deque[_Row] = deque()
@@ -163,6 +166,7 @@ class TransformersModel:
             self._drop_ended()  # before others join: busy slots stay the first ones, new rows the last
             while self._waiting and len(self._rows) < self._decoder.slots:
                 self._rows.append(self._waiting.popleft())
+        self._telemetry.observe_step(len(self._rows), len(self._waiting))
 
     def _advance(self) -> None:
         """One token for every row; the new ones are read in after the old ones' step."""

@@ -117,7 +117,7 @@ async def test_our_own_mistake_is_500_without_a_trace(service, caplog):
     answer = await service.client.post("/explain", json=EXPLAIN)
     assert "secret" not in answer.text
     _assert_problem(answer, 500)
-    assert service.metric("beat_request_seconds_count", route="/explain", status="500") == 1
+    assert service.metric("beat_request_duration_seconds_count", route="/explain", status="500") == 1
 
 
 async def test_a_failing_language_model_is_503_while_recommendations_go_on(service):
@@ -180,11 +180,11 @@ async def test_every_request_is_counted_with_route_and_status(service):
     await service.client.get("/made/up/7")
     await service.client.get("/made/up/8")
     counted = {
-        status: service.metric("beat_request_seconds_count", route="/recommend", status=status)
+        status: service.metric("beat_request_duration_seconds_count", route="/recommend", status=status)
         for status in ("200", "404", "422")
     }
     assert counted == {"200": 1, "404": 1, "422": 1}
-    assert service.metric("beat_request_seconds_count", route="unmatched", status="404") == 2
+    assert service.metric("beat_request_duration_seconds_count", route="unmatched", status="404") == 2
 
 
 async def test_metrics_are_in_prometheus_text(service):
@@ -198,8 +198,8 @@ async def test_metrics_are_in_prometheus_text(service):
         in answer.text
     )
     assert 'beat_explanations_total{source="llm"} 1.0' in answer.text
-    for stage in ("tokens", "evidence", "prompt", "generate"):
-        assert f'beat_stage_seconds_count{{outcome="ok",stage="{stage}"}} 1.0' in answer.text
+    for stage in ("tokens", "evidence", "prompt", "decode", "total"):
+        assert f'beat_stage_duration_seconds_count{{outcome="ok",stage="{stage}"}} 1.0' in answer.text
 
 
 async def test_healthz_says_that_the_process_lives(service):

@@ -25,7 +25,7 @@ async def test_the_answer_is_the_language_models_text_with_its_evidence(service)
     assert answer["title"] == f"Blue Tale {ITEM_ROW}"
     assert answer["finish_reason"] == "stop"
     assert answer["usage"]["completion_tokens"] == len(service.model.text.split())
-    assert set(answer["timings_ms"]) == {"tokens", "evidence", "prompt", "generate", "total"}
+    assert set(answer["timings_ms"]) == {"tokens", "evidence", "prompt", "decode", "total"}
     assert len(answer["evidence"]["past_items"]) == 3
     assert "blue" in answer["evidence"]["shared_words"]
 
@@ -69,7 +69,7 @@ async def test_a_text_that_cannot_be_used_is_replaced_by_the_template(service, t
     answer = (await service.client.post("/explain", json=BODY)).json()
     assert answer["source"] == "template"
     assert answer["text"].startswith(f"Blue Tale {ITEM_ROW} is close to ")
-    assert service.metric("beat_generations_rejected_total", reason=reason) == 1
+    assert service.metric("beat_grounding_rejections_total", reason=reason) == 1
     assert service.metric("beat_explanations_total", source="template") == 1
 
 

@@ -140,14 +140,14 @@ async def test_redis_stopping_and_coming_back_is_seen_by_no_client(store, redis_
         redis_server.stop()
         during = await asking | await ask(20)
         assert await cache_state() == "down"
-        assert service.metric("beat_token_cache_requests_total", result="error") > 0
+        assert service.metric("beat_cache_lookups_total", cache="tokens", result="error") > 0
         assert (await service.client.post("/explain", json=EXPLAIN)).status_code == 200
         redis_server.start()
         assert await cache_state() == "ok"
         await ask(1)
-        hits = service.metric("beat_token_cache_requests_total", result="hit")
+        hits = service.metric("beat_cache_lookups_total", cache="tokens", result="hit")
         after = await ask(20)
-        assert service.metric("beat_token_cache_requests_total", result="hit") == hits + 20
+        assert service.metric("beat_cache_lookups_total", cache="tokens", result="hit") == hits + 20
     assert len(before) == 1
     assert before == during == after
     assert next(iter(before))[0] == 200

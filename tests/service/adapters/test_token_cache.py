@@ -44,7 +44,8 @@ async def cache(request: pytest.FixtureRequest, telemetry: Telemetry) -> AsyncIt
 
 
 def _lookups(telemetry: Telemetry, result: str) -> float:
-    return telemetry.registry.get_sample_value("beat_token_cache_requests_total", {"result": result}) or 0.0
+    labels = {"cache": "tokens", "result": result}
+    return telemetry.registry.get_sample_value("beat_cache_lookups_total", labels) or 0.0
 
 
 async def test_what_was_put_comes_back(cache):
