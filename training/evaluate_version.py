@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from training.data import Dataset, Explanations, GivenRows, Pairs, Rows, Split, 
 from training.data_source import read_data
 from training.prepare import prepare
 from training.progress import console, margin_table, ranking_table, stage
-from training.ranking import RankingResult, graph_rankings, token_rankings
+from training.ranking_arms import graph_arms, judged, token_arms
 from training.token_stages import Workshop, judge, sampled
 from training.toml_fields import build
 
@@ -47,18 +48,11 @@ def split_of(artifact: Artifact, folder: Path | None, *, allow_leak: bool = Fals
     return replace(parts, train=trained, valid=valid, test=test, removed=removed, disliked=disliked)
 
 
-def rankings_of(artifact: Artifact, parts: Split) -> dict[str, RankingResult]:
-    """Every ranking arm of the version on the test part."""
-    tokenizer = artifact.tokenizer
-    tokens = token_rankings(
-        tokenizer.user,
-        tokenizer.item,
-        artifact.user_codes,
-        artifact.item_codes,
-        artifact.embeddings.dim_graph,
-        parts,
-    )
-    return {**graph_rankings(artifact.embeddings, parts), **tokens}
+def rankings_of(artifact: Artifact, parts: Split) -> dict[str, Any]:
+    """Figures of every ranking arm of the version, by part, then by arm."""
+    graph, codes = artifact.embeddings, (artifact.user_codes, artifact.item_codes)
+    by_tokens = token_arms(artifact.tokenizer.user, artifact.tokenizer.item, *codes, graph.dim_graph)
+    return judged(chain(graph_arms(graph, parts), by_tokens), parts)
 
 
 def rows_of(artifact: Artifact, path: Path, *, allow_leak: bool = False) -> GivenRows:
@@ -101,8 +95,8 @@ def evaluate_version(
     given = None if rows is None else rows_of(artifact, rows, allow_leak=allow_leak)
     explanations = given.explanations if given else held_out_explanations(artifact, folder, allow_leak=allow_leak)
     with stage("Ranking the whole catalogue"):
-        ranking = {arm: result.to_json() for arm, result in rankings_of(artifact, parts).items()}
-    console.print(ranking_table(ranking))
+        ranking = rankings_of(artifact, parts)
+    console.print(ranking_table(ranking["test"]))
     report: dict[str, Any] = {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
     config = config_of(artifact)
     workshop = Workshop.of_artifact(artifact, explanations, config.projector)

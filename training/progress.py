@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 Advance = Callable[[int], None]
-Figures = Mapping[str, float]
+Figures = Mapping[str, Any]
 
 console = Console(highlight=False)
 

@@ -4,41 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from model_store.behavior_tokenizer import SideTokenizer
-from model_store.embeddings import NodeEmbeddings
 from training.data import Pairs, Rows, Split
-from training.metrics import ndcg_at_k, recall_at_k
+from training.metrics import Counts, Hits, PerUser, ndcg_at_k, recall_at_k
 
 Vectors = NDArray[np.float32]
-Codes = NDArray[np.uint16]
 Part = Literal["valid", "test"]
 
 KS = (10, 20, 50)
 """Cut-offs that reports show."""
+NUM_ACTIVITY_BINS = 5
+"""Users by the length of their training history: from the fifth with the shortest to that with the longest."""
 CHUNK_SCORES = 16_000_000
 """Scores held at a time: 64 MB."""
 
 
 @dataclass(frozen=True)
-class RankingResult:
-    """Means over the users who have held-out items; `recall` and `ndcg` by cut-off k."""
+class RankingFigures:
+    """Means over users; `recall` and `ndcg` by cut-off k."""
 
     recall: Mapping[int, float]
     ndcg: Mapping[int, float]
     num_users: int
 
-    def to_json(self) -> dict[str, float | int]:
+    def to_json(self) -> dict[str, Any]:
         """Flat values, named "recall@20" and so on."""
         recall = {f"recall@{k}": value for k, value in self.recall.items()}
         ndcg = {f"ndcg@{k}": value for k, value in self.ndcg.items()}
         return {**recall, **ndcg, "users": self.num_users}
+
+
+@dataclass(frozen=True)
+class ActivityBin:
+    """Users with training histories of `shortest` to `longest` items, and their figures."""
+
+    shortest: int
+    longest: int
+    figures: RankingFigures
+
+
+@dataclass(frozen=True)
+class RankingResult(RankingFigures):
+    """Means over the users who have held-out items, and the same by quintile of activity, the least active first.
+
+    Users with equally long histories are in the same bin, so that bins may differ in size or be fewer.
+    """
+
+    by_activity: tuple[ActivityBin, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat values, and `by_activity`: the same for each bin, with `history`: its shortest and longest."""
+        bins = [{"history": [each.shortest, each.longest], **each.figures.to_json()} for each in self.by_activity]
+        return {**super().to_json(), "by_activity": bins}
 
 
 def evaluate_ranking(
@@ -49,18 +72,24 @@ def evaluate_ranking(
     *,
     part: Part = "test",
     users: Rows | None = None,
+    items: Rows | None = None,
     chunk_scores: int = CHUNK_SCORES,
 ) -> RankingResult:
     """Recall and NDCG of ranking all items by inner product, save those that the user is known to have met.
 
     Left out of each user's candidates: training pairs, pairs removed from training, disliked pairs, and valid pairs
     when `part` is "test". Shapes: user_vectors (num_users, dim), item_vectors (num_items, dim). `users` are the rows to
-    judge (all with held-out items unless given; ValueError if none has any), `chunk_scores` the scores held at a time.
+    judge, all unless given; of them those count who have held-out items and a training history, without which there is
+    nothing to rank by (ValueError if none has both). `items` are the candidates, all unless given; only they count as
+    held out. `chunk_scores`: the scores held at a time.
     """
-    target = _matrix([split.valid if part == "valid" else split.test], user_vectors, item_vectors)
     known = [split.train, split.removed, split.disliked, *([split.valid] if part == "test" else [])]
-    masked = _matrix(known, user_vectors, item_vectors)
-    judged = np.flatnonzero(np.diff(target.indptr)) if users is None else users[np.diff(target.indptr)[users] > 0]
+    shape = len(user_vectors), len(item_vectors)
+    target, masked = _matrix([split.valid if part == "valid" else split.test], shape), _matrix(known, shape)
+    if items is not None:
+        target, masked, item_vectors = target[:, items], masked[:, items], item_vectors[items]
+    activity = np.bincount(split.train.users, minlength=len(user_vectors))
+    judged = _judged(target, activity, users)
     if not len(judged):
         raise ValueError(f"no user has a {part} item")
     k_max = min(max(ks), len(item_vectors))
@@ -70,61 +99,38 @@ def evaluate_ranking(
             for chunk in np.array_split(judged, -(-len(judged) * len(item_vectors) // chunk_scores))
         ]
     )
-    num_relevant = np.diff(target.indptr)[judged].astype(np.int64)
-    return RankingResult(
-        {k: float(recall_at_k(hits, num_relevant, k).mean()) for k in ks},
-        {k: float(ndcg_at_k(hits, num_relevant, k).mean()) for k in ks},
-        len(judged),
-    )
+    return _result(hits, np.diff(target.indptr)[judged].astype(np.int64), activity[judged], ks)
 
 
-def graph_rankings(embeddings: NodeEmbeddings, split: Split) -> dict[str, RankingResult]:
-    """Test ranking of the vectors, of users folded in from their training history alone, and of popularity."""
-    num_users, num_items = len(embeddings.users), len(embeddings.items)
-    folded = fold_in_all(embeddings, split.train, num_users)
-    return {
-        "vectors": evaluate_ranking(embeddings.users, embeddings.items, split),
-        "fold-in": evaluate_ranking(folded, embeddings.items, split),
-        "popularity": evaluate_ranking(*popularity_vectors(split, num_users, num_items), split),
-    }
+def _judged(target: sp.csr_matrix, activity: Counts, users: Rows | None) -> Rows:
+    """The rows to judge: those of `users` who have something held out and something to know them by."""
+    judged = np.flatnonzero((np.diff(target.indptr) > 0) & (activity > 0))
+    return judged if users is None else users[np.isin(users, judged)]
 
 
-def token_rankings(
-    user: SideTokenizer, item: SideTokenizer, user_codes: Codes, item_codes: Codes, dim_graph: int, split: Split
-) -> dict[str, RankingResult]:
-    """Test ranking of what all six codes decode to, and of what the macro codes alone do.
-
-    Only the graph dimensions rank, as with vectors. Shapes: user_codes (num_users, 6), item_codes (num_items, 6).
-    """
-    users, items = user.decode(user_codes)[:, :dim_graph], item.decode(item_codes)[:, :dim_graph]
-    macro_users = user.macro.decode(user_codes[:, 0])[:, :dim_graph]
-    macro_items = item.macro.decode(item_codes[:, 0])[:, :dim_graph]
-    return {
-        "tokens only": evaluate_ranking(users, items, split),
-        "macro only": evaluate_ranking(macro_users, macro_items, split),
-    }
-
-
-def popularity_vectors(split: Split, num_users: int, num_items: int) -> tuple[Vectors, Vectors]:
-    """One-dimensional user and item vectors that rank every item by its number of training users."""
-    popularity = np.bincount(split.train.items, minlength=num_items).astype(np.float32)
-    return np.ones((num_users, 1), np.float32), popularity[:, None]
+def _result(hits: Hits, num_relevant: Counts, activity: Counts, ks: Sequence[int]) -> RankingResult:
+    """Means over all users and over each bin of activity. Shapes: hits (n, k_max), num_relevant and activity (n,)."""
+    recall = {k: recall_at_k(hits, num_relevant, k) for k in ks}
+    ndcg = {k: ndcg_at_k(hits, num_relevant, k) for k in ks}
+    edges = np.quantile(activity, np.arange(1, NUM_ACTIVITY_BINS) / NUM_ACTIVITY_BINS)
+    bin_of = np.searchsorted(edges, activity)
+    members = [np.flatnonzero(bin_of == number) for number in np.unique(bin_of)]
+    bins = [
+        ActivityBin(int(activity[rows].min()), int(activity[rows].max()), _figures(recall, ndcg, rows))
+        for rows in members
+    ]
+    everybody = _figures(recall, ndcg, np.arange(len(activity)))
+    return RankingResult(everybody.recall, everybody.ndcg, everybody.num_users, tuple(bins))
 
 
-def fold_in_all(embeddings: NodeEmbeddings, train: Pairs, num_users: int) -> Vectors:
-    """What `NodeEmbeddings.fold_in` makes of every user's training history, (num_users, dim_graph), all at once."""
-    history_size = np.bincount(train.users, minlength=num_users)[train.users]
-    weights = 1 / np.sqrt(history_size * np.maximum(embeddings.item_degree, 1)[train.items])
-    shape = (num_users, len(embeddings.items))
-    propagate = sp.csr_matrix((weights.astype(np.float32), (train.users, train.items)), shape=shape)
-    folded: Vectors = (propagate @ embeddings.items) @ embeddings.fold_in_map
-    return folded
+def _figures(recall: Mapping[int, PerUser], ndcg: Mapping[int, PerUser], rows: Rows) -> RankingFigures:
+    means = [{k: float(values[rows].mean()) for k, values in metric.items()} for metric in (recall, ndcg)]
+    return RankingFigures(means[0], means[1], len(rows))
 
 
-def _matrix(parts: Iterable[Pairs], user_vectors: Vectors, item_vectors: Vectors) -> sp.csr_matrix:
+def _matrix(parts: Iterable[Pairs], shape: tuple[int, int]) -> sp.csr_matrix:
     """0-1 matrix of all pairs, (num_users, num_items)."""
     users, items = (np.concatenate(column) for column in zip(*parts, strict=True))
-    shape = (len(user_vectors), len(item_vectors))
     matrix = sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=shape)
     matrix.sum_duplicates()
     return matrix

@@ -8,6 +8,7 @@ import platform
 import resource
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from training.export import Tokens, artifact_parts, publish
 from training.fetch_language_model import fetch_language_model
 from training.prepare import Prepared, prepare
 from training.progress import console, counted, margin_table, ranking_table, stage
-from training.ranking import graph_rankings, token_rankings
+from training.ranking_arms import graph_arms, judged, token_arms
 from training.stages import StageCache, StageOutput, stage_key
 from training.token_stages import (
     Workshop,
@@ -32,7 +33,7 @@ from training.train_lightgcn import Epoch, TrainedVectors, train_lightgcn
 from training.train_tokenizer import TrainedTokenizer
 
 VECTORS_FORMAT = 1
-RANKING_FORMAT = 1
+RANKING_FORMAT = 2
 """Of what a stage makes of the same inputs: counted up when its code changes that."""
 
 STAGES_FOLDER = ".stages"
@@ -51,7 +52,7 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
     tokens = tokenizer_stage(prepared, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
     tokenizer = trained_tokenizer_of(tokens, graph)
     ranking = ranking_stage(prepared, tokenizer, tokens.facts["key"], cache)
-    console.print(ranking_table(ranking))
+    console.print(ranking_table(ranking["test"]))
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
     train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
@@ -104,16 +105,15 @@ def embeddings_of(output: StageOutput) -> NodeEmbeddings:
 
 
 def ranking_stage(prepared: Prepared, tokenizer: TrainedTokenizer, inputs: str, cache: StageCache) -> dict[str, Any]:
-    """Recall and NDCG on test edges, by arm, as RankingResult writes itself."""
+    """Recall and NDCG by part (test, valid), then by arm, as RankingResult writes itself."""
     key = stage_key("ranking", code_format=RANKING_FORMAT, config={}, inputs=[inputs])
 
     def make(_: Path) -> StageOutput:
         graph, parts = tokenizer.embeddings, prepared.split
         codes = tokenizer.user_codes, tokenizer.item_codes
         with stage("Ranking the whole catalogue"):
-            by_tokens = token_rankings(tokenizer.user, tokenizer.item, *codes, graph.dim_graph, parts)
-            results = {**graph_rankings(graph, parts), **by_tokens}
-        return StageOutput(facts={arm: result.to_json() for arm, result in results.items()})
+            by_tokens = token_arms(tokenizer.user, tokenizer.item, *codes, graph.dim_graph)
+            return StageOutput(facts=judged(chain(graph_arms(graph, parts), by_tokens), parts))
 
     return cache.get_or_make("ranking", key, make).facts
 

@@ -51,9 +51,9 @@ def test_every_left_out_item_is_found(store, tmp_path):
     figures = json.loads(out.read_text())
     assert figures["leaks_allowed"] is False
     assert figures["version"].startswith("checkerboard-")
-    assert figures["ranking"]["vectors"]["recall@10"] == 1
-    assert figures["ranking"]["tokens only"]["recall@10"] == 1
-    assert {arm["users"] for arm in figures["ranking"].values()} == {NUM_USERS}
+    assert figures["ranking"]["test"]["vectors"]["recall@10"] == 1
+    assert figures["ranking"]["test"]["tokens only"]["recall@10"] == 1
+    assert {arm["users"] for arm in figures["ranking"]["test"].values()} == {NUM_USERS}
 
 
 def test_judging_what_was_trained_on_stops_with_the_pairs(store, tmp_path):

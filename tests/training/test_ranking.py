@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from model_store import MacroQuantizer, MicroQuantizer, NodeEmbeddings, SideTokenizer
 from tests.training.graphs import NUM_ITEMS, NUM_USERS, checkerboard, colours, split_of
 from training.data import Pairs
-from training.ranking import evaluate_ranking, fold_in_all, graph_rankings, popularity_vectors, token_rankings
+from training.ranking import NUM_ACTIVITY_BINS, evaluate_ranking
 
 
 def by_hand(users, items, split, k):
@@ -70,58 +69,52 @@ def test_nobody_to_judge_is_an_error():
     split = checkerboard()
     empty = split_of(split.train, split.valid, split.test.take(np.zeros(0, np.int64)))
     with pytest.raises(ValueError, match="no user has a test item"):
-        evaluate_ranking(*popularity_vectors(split, NUM_USERS, NUM_ITEMS), empty)
+        evaluate_ranking(np.ones((NUM_USERS, 1), np.float32), np.ones((NUM_ITEMS, 1), np.float32), empty)
 
 
-def test_popularity_ranks_by_training_users():
-    """The item with most training users scores highest for everybody."""
-    pairs = Pairs(np.array([0, 1, 2, 0]), np.array([4, 4, 4, 2]))
-    users, items = popularity_vectors(split_of(pairs, pairs, pairs), 3, 6)
-    assert (users @ items.T).argmax(1).tolist() == [4, 4, 4]
-
-
-def test_fold_in_all_is_fold_in_of_each():
-    """All histories at once give what NodeEmbeddings.fold_in gives one by one."""
-    rng = np.random.default_rng(2)
+def test_a_user_without_a_history_is_not_judged():
+    """User 0 has a test item but no training pair: nothing to rank by, and no part in the mean."""
     split = checkerboard()
-    embeddings = NodeEmbeddings(
-        users=np.zeros((NUM_USERS, 4), np.float32),
-        items=rng.normal(size=(NUM_ITEMS, 4)).astype(np.float32),
-        item_texts=np.zeros((NUM_ITEMS, 0), np.float32),
-        item_degree=np.bincount(split.train.items, minlength=NUM_ITEMS),
-        fold_in_map=rng.normal(size=(4, 4)).astype(np.float32),
-    )
-    folded = fold_in_all(embeddings, split.train, NUM_USERS)
-    for user in (0, 7):
-        alone = embeddings.fold_in(split.train.items[split.train.users == user])
-        np.testing.assert_allclose(folded[user], alone, rtol=1e-4, atol=1e-6)
+    vectors = np.ones((NUM_USERS, 1), np.float32), np.ones((NUM_ITEMS, 1), np.float32)
+    forgotten = split_of(split.train.take(split.train.users != 0), split.valid, split.test)
+    assert evaluate_ranking(*vectors, forgotten).num_users == NUM_USERS - 1
 
 
-def test_tokens_that_say_the_colour_rank_as_vectors_do():
-    """One code a colour, with text dimensions beside it, decodes to vectors that find every held-out item."""
+def test_candidates_can_be_a_few_items():
+    """Among three candidates of which one is held out, random vectors find it within three; others do not count."""
     split = checkerboard()
-    codebook = np.array([[1, 0, 9], [0, 1, -9]], np.float32)  # graph, graph, text
-    side = SideTokenizer(MacroQuantizer(codebook), MicroQuantizer(np.zeros((5, 2, 3), np.float32)))
-    codes = [
-        np.stack([colours(count), *5 * [np.zeros(count)]], 1).astype(np.uint16) for count in (NUM_USERS, NUM_ITEMS)
-    ]
-    results = token_rankings(side, side, codes[0], codes[1], 2, split)
-    assert results["tokens only"].recall[10] == 1
-    assert results["macro only"].recall[10] == 1
+    rng = np.random.default_rng(0)
+    users, items = (rng.normal(size=(count, 4)).astype(np.float32) for count in (NUM_USERS, NUM_ITEMS))
+    held_out = int(split.test.items[split.test.users == 0][0])
+    few = np.array(sorted({held_out, *[item for item in range(NUM_ITEMS) if item % 2][:2]}))
+    result = evaluate_ranking(users, items, split, (3,), items=few)
+    assert result.recall[3] == 1
+    assert result.num_users == np.isin(split.test.items, few).sum()
 
 
-def test_arms_are_judged_on_the_same_users():
-    """Vectors, fold-in and popularity answer for the same number of users; vectors of the colours beat popularity."""
+def test_activity_bins_are_the_means_of_their_users():
+    """Users ordered by history length fall into five bins whose figures, weighted by size, are the whole's.
+
+    Vectors are such that exactly the users with an even history length find their item.
+    """
+    lengths = np.repeat(np.arange(1, 11), 4)  # 40 users with 1 to 10 training items
+    users = np.repeat(np.arange(NUM_USERS), lengths)
+    train = Pairs(users, np.concatenate([np.arange(length) for length in lengths]))
+    test = Pairs(np.arange(NUM_USERS), np.full(NUM_USERS, NUM_ITEMS - 1))
+    found = np.where(lengths % 2 == 0, 1, -1).astype(np.float32)[:, None]
+    items = (np.arange(NUM_ITEMS) == NUM_ITEMS - 1).astype(np.float32)[:, None]
+    result = evaluate_ranking(found, items, split_of(train, test.take(np.zeros(0, np.int64)), test), (1,))
+    assert len(result.by_activity) == NUM_ACTIVITY_BINS
+    assert [(each.shortest, each.longest) for each in result.by_activity] == [(1, 2), (3, 4), (5, 6), (7, 8), (9, 10)]
+    assert [each.figures.recall[1] for each in result.by_activity] == [0.5] * 5
+    assert [each.figures.num_users for each in result.by_activity] == [8] * 5
+    assert result.to_json()["by_activity"][0] == {"history": [1, 2], "recall@1": 0.5, "ndcg@1": 0.5, "users": 8}
+    assert result.recall[1] == 0.5
+
+
+def test_equal_histories_are_one_bin():
+    """Where everybody is equally active there is one bin: everybody."""
     split = checkerboard()
-    embeddings = NodeEmbeddings(
-        users=np.eye(2, dtype=np.float32)[colours(NUM_USERS)],
-        items=np.eye(2, dtype=np.float32)[colours(NUM_ITEMS)],
-        item_texts=np.zeros((NUM_ITEMS, 0), np.float32),
-        item_degree=np.bincount(split.train.items, minlength=NUM_ITEMS),
-        fold_in_map=np.eye(2, dtype=np.float32),
-    )
-    arms = graph_rankings(embeddings, split)
-    assert {result.num_users for result in arms.values()} == {NUM_USERS}
-    assert arms["vectors"].ndcg[10] == 1
-    assert arms["fold-in"].ndcg[10] == 1
-    assert arms["popularity"].ndcg[10] < 1
+    vectors = np.ones((NUM_USERS, 1), np.float32), np.ones((NUM_ITEMS, 1), np.float32)
+    (only,) = evaluate_ranking(*vectors, split).by_activity
+    assert only.figures.num_users == NUM_USERS

@@ -67,9 +67,13 @@ def test_every_held_out_item_is_found(data, cache):
     assert np.isfinite(embeddings.fold_in_map).all()
     tokens = tokenizer_stage(prepared, embeddings, CONFIG.tokenizer, CONFIG.seed, cache, vectors.facts["key"])
     figures = ranking_stage(prepared, trained_tokenizer_of(tokens, embeddings), tokens.facts["key"], cache)
-    assert figures["vectors"]["recall@10"] == 1
-    assert figures["tokens only"]["recall@10"] == 1
-    assert set(figures) == {"vectors", "fold-in", "popularity", "tokens only", "macro only"}
+    assert figures["test"]["vectors"]["recall@10"] == 1
+    assert figures["test"]["tokens only"]["recall@10"] == 1
+    assert (
+        set(figures["valid"])
+        == set(figures["test"])
+        == {"vectors", "fold-in", "popularity", "tokens only", "macro only"}
+    )
 
 
 @pytest.fixture
@@ -93,7 +97,7 @@ def test_a_whole_run_publishes_a_version_that_loads(data, tmp_path, whole):
     assert artifact.soft_tokens.codebook_size == 16
     assert config_of(artifact) == whole
     report = json.loads((artifact.path / "report.json").read_text())
-    assert report["ranking"]["vectors"]["recall@10"] == 1
+    assert report["ranking"]["test"]["vectors"]["recall@10"] == 1
     assert report["explanations"]["rows"] == 6
     assert len(report["projector_losses"]) == 3
     assert {name: report[name] for name in ("ranking", "explanations", "codebooks")} == artifact.manifest.metrics
