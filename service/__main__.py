@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from model_store.errors import ModelStoreError
+from model_store.store import LATEST, ModelStore
 from service.app import create_app
 from service.bootstrap import Components, build_components
 from service.http_protocol import OneWriteProtocol
@@ -109,6 +110,43 @@ def demo(
     except (ModelStoreError, DemoFailed) as error:
         console.print(f"[red]the demo failed:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
+
+
+@app.command()
+def load(
+    store: Annotated[Path, _setting("store", "Folder of published versions; ids are taken from its latest.")] = (
+        Settings.store
+    ),
+    address: Annotated[str, typer.Option(help="Where the service listens.")] = "http://127.0.0.1:8000",
+    rate: Annotated[float, typer.Option(help="Requests a second, on average.", min=0.01, max=1000)] = 5.0,
+    seconds: Annotated[float, typer.Option(help="How long to go on asking.", min=1, max=3600)] = 60.0,
+    recommend: Annotated[float, typer.Option(help="Share of recommendations.", min=0)] = 0.8,
+    explain: Annotated[float, typer.Option(help="Share of explanations.", min=0)] = 0.1,
+    stream: Annotated[float, typer.Option(help="Share of streamed explanations.", min=0)] = 0.1,
+    zipf: Annotated[float, typer.Option(help="How much more the busiest users are asked for.", min=0, max=4)] = 1.0,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1, max=600)] = 60.0,
+    seed: Annotated[int, typer.Option(help="The same seed asks the same.")] = 0,
+) -> None:
+    """Ask a running service as a crowd would (Poisson arrivals, Zipf users), and print how it answered.
+
+    Exits with 1 when nothing was answered.
+    """
+    from service.load import run, summary  # a client, as the demo
+    from service.load_plan import LoadPlan
+
+    try:
+        plan = LoadPlan(rate, seconds, {"recommend": recommend, "explain": explain, "stream": stream}, zipf, seed)
+        artifact = ModelStore(store).load(LATEST)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except ModelStoreError as error:
+        console.print(f"[red]no ids to ask for:[/] {error}", highlight=False)
+        raise typer.Exit(1) from error
+    with console.status(f"asking {address}: {rate:g} requests a second for {seconds:g} s"):
+        answers = run(address, artifact, plan, timeout_s=timeout)
+    console.print(summary(answers))
+    if not any(found.seconds for found in answers.values()):
+        raise typer.Exit(1)
 
 
 def _listen(host: str, port: int) -> socket.socket:
