@@ -75,8 +75,9 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
         version=artifact.version,
         users=users,
         catalog=artifact.catalog,
+        item_vectors=artifact.embeddings.items,
         labels=labels,
-        item_search=ItemSearch(artifact.embeddings, artifact.histories, _retriever(settings, artifact)),
+        item_search=ItemSearch(_retriever(settings, artifact), artifact.embeddings.dim_graph),
         telemetry=telemetry,
     )
     explainer = Explainer(

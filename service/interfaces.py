@@ -20,19 +20,29 @@ from service.types import Candidates, Generation, Part
 class Retriever(Protocol):
     """Nearest items by inner product."""
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
-        """The k best items that are not excluded, best first; fewer when the catalogue runs out.
+    def retrieve(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        exclude_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Candidates:
+        """The k best items that are allowed and not excluded, best first; fewer when the catalogue runs out.
 
-        Shapes: vector (dim,), exclude_rows (n,) catalogue rows in any order.
+        Shapes: vector (dim,), exclude_rows (n,) catalogue rows in any order, allowed (num_items,); None allows all.
         """
         ...
 
     def retrieve_many(
-        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+        self,
+        vectors: NDArray[np.float32],
+        ks: Sequence[int],
+        exclude_rows: Sequence[NDArray[np.integer]],
+        allowed: NDArray[np.bool_] | None = None,
     ) -> list[Candidates]:
         """What `retrieve` answers for each vector, in order; cheaper than one by one where the index allows it.
 
-        Shapes: vectors (batch, dim); ks and exclude_rows have one entry for each.
+        Shapes: vectors (batch, dim); ks and exclude_rows have one entry for each; `allowed` holds for all of them.
         """
         ...
 

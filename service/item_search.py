@@ -1,13 +1,13 @@
-"""Searching items for the users whose requests arrive together."""
+"""Searching items for requests that arrive together."""
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model_store.catalog import Histories
-from model_store.embeddings import NodeEmbeddings
 from service.interfaces import Retriever
 from service.types import Candidates
 
@@ -17,46 +17,62 @@ _BLOCKING_S = 0.002
 
 @dataclass(eq=False)
 class _Batch:
-    user_rows: list[int] = field(default_factory=list)
+    vectors: list[NDArray[np.float32]] = field(default_factory=list)
     ks: list[int] = field(default_factory=list)
+    exclude_rows: list[NDArray[np.integer]] = field(default_factory=list)
     found: "asyncio.Task[list[Candidates]] | None" = None
 
 
 class ItemSearch:
-    """Best unseen items of known users, by the inner product of graph vectors.
+    """Best items by the inner product of graph vectors.
 
     Requests that arrive in the same turn of the event loop share one call of the retriever: over 14,000 items, sixteen
     queries at once take half as long as one by one. A request alone waits for nobody.
     """
 
-    def __init__(self, embeddings: NodeEmbeddings, histories: Histories, retriever: Retriever) -> None:
-        self._embeddings = embeddings
-        self._histories = histories
+    def __init__(self, retriever: Retriever, dim: int) -> None:
+        """`dim` is the width of the vectors that will be asked with."""
         self._retriever = retriever
         self._open: _Batch | None = None
-        self._in_thread = _search_seconds(retriever, embeddings.dim_graph) > _BLOCKING_S
+        self._in_thread = _search_seconds(retriever, dim) > _BLOCKING_S
 
-    async def nearest(self, user_row: int, k: int) -> Candidates:
-        """The k best items that are not in the user's training history."""
+    async def nearest(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        exclude_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Candidates:
+        """As Retriever.retrieve. A filtered search is one of its own: few requests have the same filter."""
+        if allowed is not None:
+            return (await self.nearest_many(vector[None], [k], [exclude_rows], allowed))[0]
         batch = self._open
         if batch is None:
             batch = self._open = _Batch()
             batch.found = asyncio.get_running_loop().create_task(self._search(batch))
         place = len(batch.ks)
-        batch.user_rows.append(user_row)
+        batch.vectors.append(vector)
         batch.ks.append(k)
+        batch.exclude_rows.append(exclude_rows)
         assert batch.found is not None
-        return (await asyncio.shield(batch.found))[
-            place
-        ]  # shield: one client that leaves must not end the others' search
+        found = await asyncio.shield(batch.found)  # shield: one client that leaves must not end the others' search
+        return found[place]
+
+    async def nearest_many(
+        self,
+        vectors: NDArray[np.float32],
+        ks: Sequence[int],
+        exclude_rows: Sequence[NDArray[np.integer]],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> list[Candidates]:
+        """As Retriever.retrieve_many, in one call of it."""
+        if self._in_thread:
+            return await asyncio.to_thread(self._retriever.retrieve_many, vectors, ks, exclude_rows, allowed)
+        return self._retriever.retrieve_many(vectors, ks, exclude_rows, allowed)
 
     async def _search(self, batch: _Batch) -> list[Candidates]:
         self._open = None
-        vectors = self._embeddings.users[batch.user_rows]  # (batch, dim_graph)
-        seen = [self._histories.of(user_row) for user_row in batch.user_rows]
-        if self._in_thread:
-            return await asyncio.to_thread(self._retriever.retrieve_many, vectors, batch.ks, seen)
-        return self._retriever.retrieve_many(vectors, batch.ks, seen)
+        return await self.nearest_many(np.stack(batch.vectors), batch.ks, batch.exclude_rows)
 
 
 def _search_seconds(retriever: Retriever, dim: int) -> float:

@@ -10,7 +10,11 @@ from model_store.types import BehaviorTokens, ItemId, UserId
 
 FinishReason = Literal["stop", "length"]
 Source = Literal["llm", "template"]
+Rerank = Literal["none", "llm"]
 State = Literal["ok", "starting", "down", "off"]
+FallbackReason = Literal["fold_in", "popular", "unknown_category", "no_rerank", "empty"]
+"""The history told instead of an unknown user's vector; popular items, because nothing is known of the user; a filter's
+name that no item has; the order of retrieval, because the LLM could not judge; an answer without items."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,17 @@ class LabelledTokens:
     labels: tuple[str, ...]
 
 
+class Fallback(NamedTuple):
+    """What stands in for what was asked, and why."""
+
+    reason: FallbackReason
+    detail: str
+    """Why, in words fit for a client."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """Whom an answer is for: a known user, or whoever has the history that the request tells.
@@ -62,8 +77,8 @@ class Subject:
     seen: NDArray[np.integer]
     unknown_items: tuple[ItemId, ...] = ()
     """Items of the told history that the served version does not know; they were left out."""
-    fallback: str | None = None
-    """Why something other than what was asked for stands here; None when nothing does."""
+    fallback: Fallback | None = None
+    """Set where somebody else's place is taken: an unknown user's by the history told."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +128,36 @@ class Explanation:
     """Milliseconds by stage: tokens, evidence, prompt, generate, total."""
 
 
+@dataclass(frozen=True)
+class CategoryFilter:
+    """Which items may be recommended, by the names of their categories, whatever their case. Empty: all of them."""
+
+    any_of: tuple[str, ...] = ()
+    """At least one of these; nothing is asked where there are none."""
+    all_of: tuple[str, ...] = ()
+    """Every one of these."""
+    none_of: tuple[str, ...] = ()
+    """Not one of these."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a request for items asks for, apart from whom it is for."""
+
+    k: int = 10
+    offset: int = 0
+    """Items of the ranking to pass over: the next page begins there."""
+    exclude_seen: bool = True
+    exclude: tuple[ItemId, ...] = ()
+    """Outside ids; what the version does not know cannot come anyway."""
+    categories: CategoryFilter = CategoryFilter()
+    diversity: float = 0.0
+    """Weight of being unlike what stands above, 0 to 1 (see `service.diversity`)."""
+    rerank: Rerank = "none"
+
+
 class RecommendedItem(NamedTuple):
-    """One ranked item; `score` is the inner product of user and item vector.
+    """One ranked item.
 
     A NamedTuple: a hundred are made for some requests, and a frozen dataclass takes five times as long to make.
     """
@@ -122,19 +165,27 @@ class RecommendedItem(NamedTuple):
     item_id: ItemId
     title: str
     score: float
+    """Inner product of the subject's and the item's vector; of popular items the training users."""
     categories: tuple[str, ...]
+    llm_score: float | None = None
+    """log P(Yes) - log P(No) where the language model judged the item."""
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """One answered `/recommend`, best item first."""
 
-    user_id: UserId
+    recommendation_id: str
+    user_id: UserId | None
     items: tuple[RecommendedItem, ...]
-    user: LabelledTokens
+    user: LabelledTokens | None
+    """None where nothing is known of the user."""
     model_version: str
-    fallback: str | None = None
-    """Why something other than the user's own vector ranked; None when it did."""
+    unknown_items: tuple[ItemId, ...] = ()
+    """Items of the told history that the version does not know."""
+    fallbacks: tuple[Fallback, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    """Milliseconds by stage: tokens, retrieval, rerank, total."""
 
 
 @dataclass(frozen=True)

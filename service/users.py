@@ -12,7 +12,7 @@ from model_store.id_map import IdMap
 from model_store.types import BehaviorTokens, ItemId, UserId
 from service.errors import UnknownHistory, UnknownUser
 from service.interfaces import TokenCache
-from service.types import Subject
+from service.types import Fallback, Subject
 
 _NO_ROWS = np.empty(0, np.int32)
 
@@ -100,7 +100,7 @@ class Users:
         trained = _NO_ROWS if user_row is None else self._histories.of(user_row)
         history = _each_once(np.concatenate([trained, told]))
         joint = self._embeddings.joint_history(history)  # (dim_joint,): graph dimensions first
-        stranger = user_id is not None and user_row is None
+        stranger = UnknownUser(user_id) if user_id is not None and user_row is None else None
         return Subject(
             user_id=user_id if user_row is None else self._ids.to_id(user_row),
             vector=joint[: self._embeddings.dim_graph],
@@ -108,7 +108,7 @@ class Users:
             history=history,
             seen=history,
             unknown_items=unknown_items,
-            fallback=f"the history alone: no user {user_id!r} in the served model" if stranger else None,
+            fallback=Fallback("fold_in", str(stranger)) if stranger else None,
         )
 
     def _row_or_none(self, user_id: UserId | None) -> int | None:

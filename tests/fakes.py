@@ -65,14 +65,26 @@ class FakeRetriever:
     def __init__(self, items: NDArray[np.float32]) -> None:
         self._items = items
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
+    def retrieve(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        exclude_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Candidates:
         excluded = set(exclude_rows.tolist())
+        if allowed is not None:
+            excluded |= {row for row, passes in enumerate(allowed) if not passes}
         scored = [(float(item @ vector), row) for row, item in enumerate(self._items) if row not in excluded]
         best = sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:k]
         rows, scores = [row for _, row in best], [score for score, _ in best]
         return Candidates(np.array(rows, np.int64), np.array(scores, np.float32))
 
     def retrieve_many(
-        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+        self,
+        vectors: NDArray[np.float32],
+        ks: Sequence[int],
+        exclude_rows: Sequence[NDArray[np.integer]],
+        allowed: NDArray[np.bool_] | None = None,
     ) -> list[Candidates]:
-        return [self.retrieve(*query) for query in zip(vectors, ks, exclude_rows, strict=True)]
+        return [self.retrieve(*query, allowed) for query in zip(vectors, ks, exclude_rows, strict=True)]

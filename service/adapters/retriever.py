@@ -1,5 +1,6 @@
 """Item search by inner product: the faiss index of the artifact, and exact search by numpy as its reference."""
 
+import math
 from collections.abc import Sequence
 
 import faiss
@@ -10,6 +11,8 @@ from service.types import Candidates
 
 _MAX_DEPTH = 1024
 """Items to ask for, excluded ones included, up to which dropping them afterwards beats testing every visited vector."""
+_SPARE = 1.5
+"""Times as many items are asked for as a filter should need: what users like is not spread evenly over categories."""
 
 
 class ExactRetriever:
@@ -21,19 +24,31 @@ class ExactRetriever:
     def __init__(self, items: NDArray[np.float32]) -> None:
         self._items = items
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
-        scores = self._items @ vector  # (num_items,)
-        scores[exclude_rows] = -np.inf
-        k = min(k, len(scores))
-        least = np.partition(scores, len(scores) - k)[len(scores) - k]  # all that tie with the k-th stay in the race
-        rows = np.flatnonzero((scores >= least) & (scores > -np.inf))
-        rows = rows[np.argsort(-scores[rows], kind="stable")][:k]
-        return Candidates(rows.astype(np.int64), scores[rows])
+    def retrieve(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        exclude_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Candidates:
+        if allowed is None:
+            scores = self._items @ vector  # (num_items,)
+            scores[exclude_rows] = -np.inf
+            rows = _best(scores, k)
+            return Candidates(rows, scores[rows])
+        open_rows = np.flatnonzero(_without(allowed, exclude_rows))
+        scores = self._items[open_rows] @ vector  # (open,)
+        places = _best(scores, k)
+        return Candidates(open_rows[places], scores[places])
 
     def retrieve_many(
-        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+        self,
+        vectors: NDArray[np.float32],
+        ks: Sequence[int],
+        exclude_rows: Sequence[NDArray[np.integer]],
+        allowed: NDArray[np.bool_] | None = None,
     ) -> list[Candidates]:
-        return [self.retrieve(*query) for query in zip(vectors, ks, exclude_rows, strict=True)]
+        return [self.retrieve(*query, allowed) for query in zip(vectors, ks, exclude_rows, strict=True)]
 
 
 class FaissRetriever:
@@ -50,24 +65,40 @@ class FaissRetriever:
         if (self._index.ntotal, self._index.d) != items.shape:
             raise ValueError(f"index over {(self._index.ntotal, self._index.d)}, items are {items.shape}")
 
-    def retrieve(self, vector: NDArray[np.float32], k: int, exclude_rows: NDArray[np.integer]) -> Candidates:
-        return self.retrieve_many(vector[None], [k], [exclude_rows])[0]
+    def retrieve(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        exclude_rows: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> Candidates:
+        return self.retrieve_many(vector[None], [k], [exclude_rows], allowed)[0]
 
     def retrieve_many(
-        self, vectors: NDArray[np.float32], ks: Sequence[int], exclude_rows: Sequence[NDArray[np.integer]]
+        self,
+        vectors: NDArray[np.float32],
+        ks: Sequence[int],
+        exclude_rows: Sequence[NDArray[np.integer]],
+        allowed: NDArray[np.bool_] | None = None,
     ) -> list[Candidates]:
         queries = np.ascontiguousarray(vectors, np.float32)
         depths = [k + len(excluded) for k, excluded in zip(ks, exclude_rows, strict=True)]
+        if allowed is not None:  # asked for so many that as many as are wanted should pass
+            over_fetch = _SPARE * len(allowed) / max(1, int(np.count_nonzero(allowed)))
+            depths = [math.ceil(depth * over_fetch) for depth in depths]
         depth = min(max((depth for depth in depths if depth <= _MAX_DEPTH), default=1), self._index.ntotal)
         scores, rows = self._index.search(queries, depth)
         found = []
         for place, (k, excluded) in enumerate(zip(ks, exclude_rows, strict=True)):
-            if depths[place] > _MAX_DEPTH:
-                candidates = self._filtered(queries[place : place + 1], k, excluded)
-            else:
-                kept = _outside(rows[place], excluded)[:k]
+            if depths[place] <= _MAX_DEPTH:
+                kept = _outside(rows[place], excluded, allowed)[:k]
                 candidates = Candidates(rows[place, kept], scores[place, kept])
-            found.append(self._completed(candidates, queries[place], k, excluded))
+                found.append(self._completed(candidates, queries[place], k, excluded, allowed))
+            elif allowed is not None:  # few pass: scoring just them is exact and costs less than searching past others
+                found.append(self._exact.retrieve(queries[place], k, excluded, allowed))
+            else:
+                candidates = self._filtered(queries[place : place + 1], k, excluded)
+                found.append(self._completed(candidates, queries[place], k, excluded, None))
         return found
 
     def _filtered(self, query: NDArray[np.float32], k: int, excluded: NDArray[np.integer]) -> Candidates:
@@ -76,12 +107,37 @@ class FaissRetriever:
         return Candidates(rows[0, rows[0] >= 0], scores[0, rows[0] >= 0])
 
     def _completed(
-        self, candidates: Candidates, vector: NDArray[np.float32], k: int, excluded: NDArray[np.integer]
+        self,
+        candidates: Candidates,
+        vector: NDArray[np.float32],
+        k: int,
+        excluded: NDArray[np.integer],
+        allowed: NDArray[np.bool_] | None,
     ) -> Candidates:
-        """The candidates, or exact ones: an approximate index may visit too few items to fill the answer."""
-        if len(candidates.rows) < k and len(candidates.rows) < self._index.ntotal - len(np.unique(excluded)):
-            return self._exact.retrieve(vector, k, excluded)
-        return candidates
+        """The candidates, or exact ones: too few may have been visited, or have passed, to fill the answer."""
+        if len(candidates.rows) >= k:
+            return candidates
+        if allowed is None:
+            left = self._index.ntotal - len(np.unique(excluded))
+        else:
+            left = int(np.count_nonzero(_without(allowed, excluded)))
+        return candidates if len(candidates.rows) >= left else self._exact.retrieve(vector, k, excluded, allowed)
+
+
+def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Places of the k highest scores above minus infinity, highest first; of those that tie, the first ones."""
+    k = min(k, len(scores))
+    if k == 0:
+        return np.empty(0, np.int64)
+    least = np.partition(scores, len(scores) - k)[len(scores) - k]  # all that tie with the k-th stay in the race
+    places = np.flatnonzero((scores >= least) & (scores > -np.inf))
+    return places[np.argsort(-scores[places], kind="stable")][:k]
+
+
+def _without(allowed: NDArray[np.bool_], exclude_rows: NDArray[np.integer]) -> NDArray[np.bool_]:
+    kept = allowed.copy()
+    kept[exclude_rows] = False
+    return kept
 
 
 def _only(allowed: faiss.IDSelector) -> faiss.SearchParameters:
@@ -96,7 +152,11 @@ def _flat(items: NDArray[np.float32]) -> faiss.Index:
     return index
 
 
-def _outside(rows: NDArray[np.int64], exclude_rows: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Positions in `rows` of found items that are not excluded. A set beats np.isin at these sizes (about 5 us)."""
+def _outside(
+    rows: NDArray[np.int64], exclude_rows: NDArray[np.integer], allowed: NDArray[np.bool_] | None
+) -> NDArray[np.int64]:
+    """Places in `rows` of found items that may come. A set beats np.isin at these sizes (about 5 us)."""
     excluded = set(exclude_rows.tolist())
-    return np.array([place for place, row in enumerate(rows.tolist()) if row >= 0 and row not in excluded], np.int64)
+    places = [place for place, row in enumerate(rows.tolist()) if row >= 0 and row not in excluded]
+    outside = np.array(places, np.int64)
+    return outside if allowed is None else outside[allowed[rows[outside]]]

@@ -7,15 +7,16 @@ from service.schemas.recommend import RecommendRequest, RecommendResponse
 
 router = APIRouter(route_class=JsonRoute)
 
-_PROBLEMS = problems({404: "No such user in the served model.", 413: TOO_LONG, 422: BAD_REQUEST})
+_PROBLEMS = problems({413: TOO_LONG, 422: BAD_REQUEST})
 
 
 @router.post(
     "/recommend",
     response_model=RecommendResponse,
     responses=_PROBLEMS,
-    summary="Items for a user, best first",
+    summary="Items for a user or a history, best first",
 )
 async def recommend(body: RecommendRequest, parts: ComponentsDep) -> Response:
-    """Items that the user has not had, ranked by the inner product of graph vectors."""
-    return json_response(RecommendResponse.of(await parts.recommender.recommend(body.user_id, body.k)))
+    """Ranked by the inner product of graph vectors; `fallback` tells what else stands in for what was asked."""
+    recommendation = await parts.recommender.recommend(body.user_id, body.history, body.wanted())
+    return json_response(RecommendResponse.of(recommendation))

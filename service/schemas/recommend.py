@@ -1,18 +1,76 @@
 """The wire of the routes that rank items."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from service.schemas.common import OutsideId, Token, WireRequest, tokens_json
-from service.types import Recommendation
+from service.types import CategoryFilter, Recommendation, RecommendedItem, Wanted
+
+MAX_K = 100
+MAX_OFFSET = 10_000
+MAX_HISTORY = 500
+MAX_EXCLUDE = 1_000
+_MAX_CATEGORIES = 32
+
+_Names = Annotated[
+    tuple[Annotated[str, Field(strict=True, min_length=1, max_length=256)], ...], Field(max_length=_MAX_CATEGORIES)
+]
+K = Annotated[int, Field(strict=True, ge=1, le=MAX_K, description="Items at most.")]
+History = Annotated[
+    tuple[OutsideId, ...],
+    Field(
+        max_length=MAX_HISTORY,
+        description="Items lately had, newest last: alone an anonymous session, with a user_id what came after the "
+        "training data. Items that the model does not know are ignored and told.",
+        examples=[[50, 172]],
+    ),
+]
+Exclude = Annotated[tuple[OutsideId, ...], Field(max_length=MAX_EXCLUDE, description="Items that must not come.")]
+
+
+class CategoryFilterModel(WireRequest):
+    """Categories that decide which items may come; the three hold together. Upper and lower case are the same."""
+
+    any: _Names = Field((), description="At least one of these.", examples=[["Comedy", "Crime"]])
+    all: _Names = Field((), description="Every one of these.")
+    none: _Names = Field((), description="Not one of these.", examples=[["Horror"]])
+
+    def filter(self) -> CategoryFilter:
+        """The service's own value."""
+        return CategoryFilter(self.any, self.all, self.none)
 
 
 class RecommendRequest(WireRequest):
-    """Whom to recommend to, and how much."""
+    """Whom to recommend to, how much, and what may come. Nobody in particular gets popular items."""
 
-    user_id: OutsideId = Field(description="A user of the training data.", examples=[42])
-    k: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(10, description="Items at most.")
+    user_id: OutsideId | None = Field(None, description="A user; one that the model does not know is no error.")
+    history: History = ()
+    k: K = 10
+    offset: Annotated[int, Field(strict=True, ge=0, le=MAX_OFFSET)] = Field(
+        0, description="Items of the ranking to pass over: the next page."
+    )
+    exclude_seen: bool = Field(True, description="Leave out what the user or the history already had.")
+    exclude: Exclude = ()
+    filter: CategoryFilterModel = CategoryFilterModel()
+    diversity: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.0, description="Weight of being unlike the items above (maximal marginal relevance)."
+    )
+    rerank: Literal["none", "llm"] = Field(
+        "none", description="llm: the language model judges the best candidates from behaviour tokens. Takes seconds."
+    )
+
+    def wanted(self) -> Wanted:
+        """What is asked for, apart from whom it is for."""
+        return Wanted(
+            k=self.k,
+            offset=self.offset,
+            exclude_seen=self.exclude_seen,
+            exclude=self.exclude,
+            categories=self.filter.filter(),
+            diversity=self.diversity,
+            rerank=self.rerank,
+        )
 
 
 class RankedItem(BaseModel):
@@ -20,29 +78,53 @@ class RankedItem(BaseModel):
 
     item_id: int | str
     title: str
-    score: float = Field(description="Inner product of the user's and the item's vector.")
+    score: float = Field(
+        description="Inner product of the vectors of user and item; of popular items, how many training users had it."
+    )
     categories: list[str]
+    llm_score: float | None = Field(description="log P(Yes) - log P(No), where the language model judged the item.")
 
 
 class RecommendResponse(BaseModel):
-    """Items, best first; none of them in the user's training history."""
+    """Items, best first."""
 
-    user_id: int | str
+    recommendation_id: str = Field(description="To be sent along with feedback.")
+    user_id: int | str | None
     items: list[RankedItem]
-    user_tokens: list[Token]
+    user_tokens: list[Token] = Field(description="Empty where nothing is known of the user.")
     model_version: str
-    fallback: str | None = Field(description="Why something other than the user's own vector ranked; null if it did.")
+    unknown_items: list[int | str] = Field(description="Items of the history that the model does not know.")
+    fallback: str | None = Field(
+        description="null, or what stands in for what was asked and why: fold_in, popular, unknown_category, "
+        "no_rerank or empty, a colon, and words; several are parted by semicolons."
+    )
+    timings_ms: dict[str, float] = Field(description="Milliseconds by stage.")
 
     @staticmethod
     def of(recommendation: Recommendation) -> dict[str, Any]:
         """The answer as plain JSON values."""
+        user = recommendation.user
         return {
+            "recommendation_id": recommendation.recommendation_id,
             "user_id": recommendation.user_id,
-            "items": [
-                {"item_id": item.item_id, "title": item.title, "score": item.score, "categories": item.categories}
-                for item in recommendation.items
-            ],
-            "user_tokens": tokens_json(recommendation.user),
+            "items": items_json(recommendation.items),
+            "user_tokens": [] if user is None else tokens_json(user),
             "model_version": recommendation.model_version,
-            "fallback": recommendation.fallback,
+            "unknown_items": recommendation.unknown_items,
+            "fallback": "; ".join(map(str, recommendation.fallbacks)) or None,
+            "timings_ms": recommendation.timings_ms,
         }
+
+
+def items_json(items: tuple[RecommendedItem, ...]) -> list[dict[str, Any]]:
+    """Ranked items as plain JSON values."""
+    return [
+        {
+            "item_id": item.item_id,
+            "title": item.title,
+            "score": item.score,
+            "categories": item.categories,
+            "llm_score": item.llm_score,
+        }
+        for item in items
+    ]

@@ -14,11 +14,12 @@ from service.settings import Settings
 from tests.artifacts import ITEM_IDS, USER_IDS
 from tests.service.conftest import RunningApp, running
 
-DOCUMENTED = {"/recommend": {200, 404, 413, 422}, "/explain": {200, 404, 413, 422}}
+DOCUMENTED = {"/recommend": {200, 413, 422}, "/explain": {200, 404, 413, 422}}
 """Without trouble in the language model."""
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300)
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+NAMES = st.sampled_from(["red", "BLUE", "fiction", "no such"])
 NEAR_MISSES = st.fixed_dictionaries(
     {"user_id": st.sampled_from([*USER_IDS, "42", 42]) | VALUES},
     optional={
@@ -26,6 +27,13 @@ NEAR_MISSES = st.fixed_dictionaries(
         "k": st.integers(-1, 102) | VALUES,
         "max_tokens": st.integers(-1, 258) | VALUES,
         "temperature": st.floats(-1, 3) | VALUES,
+        "history": st.lists(st.sampled_from([*ITEM_IDS, "100", "none"])) | VALUES,
+        "offset": st.integers(-1, 20) | VALUES,
+        "exclude_seen": st.booleans() | VALUES,
+        "exclude": st.lists(st.sampled_from([*ITEM_IDS, "none"])) | VALUES,
+        "filter": st.dictionaries(st.sampled_from(["any", "all", "none"]), st.lists(NAMES)) | VALUES,
+        "diversity": st.floats(-0.1, 1.1) | VALUES,
+        "rerank": st.sampled_from(["none", "llm"]) | VALUES,
     },
 )
 

@@ -125,3 +125,37 @@ def test_an_index_over_other_vectors_is_refused(ladder):
     index.add(ladder[:-1])
     with pytest.raises(ValueError, match="199"):
         FaissRetriever(ladder, faiss.serialize_index(index))
+
+
+EVEN = np.arange(200) % 2 == 0
+
+
+def test_only_allowed_items_appear(make, ladder):
+    """Every second rung, without an excluded one; the places of all others are filled."""
+    found = make(ladder).retrieve(EAST, 3, np.array([198, 197]), EVEN)
+    assert found.rows.tolist() == [196, 194, 192]
+    assert found.scores.tolist() == [196, 194, 192]
+
+
+@pytest.mark.parametrize("allowed", [[3], [0, 7], []])
+def test_the_few_allowed_items_are_found_wherever_they_rank(make, ladder, allowed):
+    """One of two hundred, at the foot of the ladder; none of them; and never another in their place."""
+    mask = np.zeros(200, np.bool_)
+    mask[allowed] = True
+    assert make(ladder).retrieve(EAST, 5, NOTHING, mask).rows.tolist() == sorted(allowed, reverse=True)
+
+
+def test_what_is_allowed_at_the_wrong_end_is_still_found(make, ladder):
+    """Half of the items pass, but the best half does not: fetching more than needed is not enough here."""
+    assert make(ladder).retrieve(EAST, 2, NOTHING, np.arange(200) < 100).rows.tolist() == [99, 98]
+
+
+def test_many_at_once_share_the_filter(make, ladder):
+    """Each answers as it does alone."""
+    vectors, ks = np.array([[1, 0], [-1, 0], [0.5, 100]], np.float32), [3, 5, 2]
+    excluded = [NOTHING, np.array([0, 1]), np.arange(150)]
+    retriever = make(ladder)
+    found = retriever.retrieve_many(vectors, ks, excluded, EVEN)
+    for place, candidates in enumerate(found):
+        alone = retriever.retrieve(vectors[place], ks[place], excluded[place], EVEN)
+        assert candidates.rows.tolist() == alone.rows.tolist()
