@@ -1,9 +1,10 @@
 """beat-serve: run the service."""
 
 import gc
+import os
 import socket
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import uvicorn
@@ -17,7 +18,8 @@ from service.app import create_app
 from service.bootstrap import Components, build_components
 from service.http_protocol import OneWriteProtocol
 from service.logs import configure_logs
-from service.settings import Settings, SettingsError, without_secrets
+from service.setting_options import PORT, STORE, takes_settings, wrong_setting
+from service.settings import Settings, SettingsError, unknown_variables, without_secrets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Recommendations, and why: the online side of BEAT.")
 console = Console()
@@ -26,71 +28,25 @@ _GRACE_S = 10
 """Seconds that requests under way may take after a stop signal."""
 
 
-def _setting(name: str, help_text: str) -> Any:
-    """An option that is also the environment variable BEAT_<NAME>."""
-    return typer.Option(envvar=f"BEAT_{name.upper()}", help=help_text)
-
-
 @app.callback()
 def main() -> None:
     """Recommendations, and why: the online side of BEAT."""
 
 
 @app.command()
-def run(
-    store: Annotated[Path, _setting("store", "Folder of published versions.")] = Settings.store,
-    version: Annotated[str, _setting("version", "Version to serve.")] = Settings.version,
-    host: Annotated[str, _setting("host", "Address to listen on.")] = Settings.host,
-    port: Annotated[int, _setting("port", "Port to listen on; 0 takes a free one.")] = Settings.port,
-    redis: Annotated[str, _setting("redis", "Token cache: a redis:// URL, or memory://.")] = Settings.redis,
-    redis_pool_size: Annotated[
-        int, _setting("redis_pool_size", "Connections to Redis at most.")
-    ] = Settings.redis_pool_size,
-    redis_timeout_ms: Annotated[
-        int, _setting("redis_timeout_ms", "Milliseconds to wait for Redis before answering without it.")
-    ] = Settings.redis_timeout_ms,
-    token_ttl_s: Annotated[
-        int, _setting("token_ttl_s", "Seconds that Redis keeps a user's tokens.")
-    ] = Settings.token_ttl_s,
-    memory_cache_users: Annotated[
-        int, _setting("memory_cache_users", "Users that memory:// holds at most.")
-    ] = Settings.memory_cache_users,
-    retriever: Annotated[
-        str, _setting("retriever", "Item search: faiss (the exported index) or exact.")
-    ] = Settings.retriever,
-    llm: Annotated[
-        str, _setting("llm", "transformers (in process), vllm (local), the URL of a vLLM server, or none (templates).")
-    ] = Settings.llm,
-    llm_dtype: Annotated[
-        str, _setting("llm_dtype", "Numbers the LLM works with: bfloat16 or float32 (slower, exact).")
-    ] = Settings.llm_dtype,
-    llm_timeout_s: Annotated[
-        float, _setting("llm_timeout_s", "Seconds that one generation may take.")
-    ] = Settings.llm_timeout_s,
-    llm_check_interval_s: Annotated[
-        float, _setting("llm_check_interval_s", "Seconds between canary generations.")
-    ] = Settings.llm_check_interval_s,
-    max_tokens: Annotated[
-        int, _setting("max_tokens", "Tokens an explanation may have when the request does not say.")
-    ] = Settings.max_tokens,
-    log_level: Annotated[
-        str, _setting("log_level", "Least severe level logged: debug, info, warning, error.")
-    ] = Settings.log_level,
-    access_log: Annotated[bool, _setting("access_log", "Log one line a request.")] = Settings.access_log,
-) -> None:
+@takes_settings
+def run(settings: Settings) -> None:
     """Serve one version: POST /recommend, POST /explain, /docs, /healthz, /readyz, /metrics.
 
     Every option is also an environment variable; the option wins.
     """
-    values = locals()
     try:
-        settings = Settings(**values)
         components = build_components(settings)
         listener = _listen(settings.host, settings.port)
     except SettingsError as error:
-        raise typer.BadParameter(str(error), param_hint=f"--{error.name.replace('_', '-')}") from error
+        raise wrong_setting(error) from error
     except (ModelStoreError, OSError) as error:
-        console.print(f"[red]beat-serve cannot start:[/] {error}", highlight=False)
+        console.print(f"[red]beat-serve cannot start:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
     _print_what_is_served(settings, components, listener)
     _serve(settings, components, listener)
@@ -98,8 +54,8 @@ def run(
 
 @app.command()
 def demo(
-    store: Annotated[Path, _setting("store", "Folder of published versions.")] = Settings.store,
-    port: Annotated[int, _setting("port", "Port to listen on; another one if it is taken.")] = Settings.port,
+    store: Annotated[Path, STORE] = Settings.store,
+    port: Annotated[int, PORT] = Settings.port,
     stop: Annotated[bool, typer.Option("--exit", help="Stop after the answers instead of serving on.")] = False,
 ) -> None:
     """Start the service on the latest version, ask it for three users and print the answers."""
@@ -114,9 +70,7 @@ def demo(
 
 @app.command()
 def load(
-    store: Annotated[Path, _setting("store", "Folder of published versions; ids are taken from its latest.")] = (
-        Settings.store
-    ),
+    store: Annotated[Path, STORE] = Settings.store,
     address: Annotated[str, typer.Option(help="Where the service listens.")] = "http://127.0.0.1:8000",
     rate: Annotated[float, typer.Option(help="Requests a second, on average.", min=0.01, max=1000)] = 5.0,
     seconds: Annotated[float, typer.Option(help="How long to go on asking.", min=1, max=3600)] = 60.0,
@@ -170,8 +124,12 @@ def _print_what_is_served(settings: Settings, components: Components, listener: 
     }
     table = Table.grid(padding=(0, 2))
     for name, fact in facts.items():
-        table.add_row(f"[bold]{name}[/]", fact)
+        table.add_row(f"[bold]{name}[/]", escape(fact))
     console.print(table, highlight=False, soft_wrap=True)
+    told = " ".join(f"{name}={value}" for name, value in settings.printable().items())
+    console.print(f"[bold]settings[/] {escape(told)}", highlight=False, soft_wrap=True)
+    for variable, meant in unknown_variables(os.environ).items():
+        console.print(f"[yellow]{variable} is no setting: is {meant} meant?[/]", highlight=False)
 
 
 def _serve(settings: Settings, components: Components, listener: socket.socket) -> None:

@@ -9,7 +9,7 @@ ServiceError
 ├── LanguageModelUnavailable(reason, retry_after_s)
 └── LanguageModelTimeout(timeout_s)
 
-The HTTP status of each stands in one table, in `service/app.py`.
+The HTTP status of each stands in one table, in `service/problems.py`.
 """
 
 from model_store.types import ItemId, UserId

@@ -1,19 +1,23 @@
 """What the service can be told: made once, in `__main__`, and passed down. Nothing else reads the environment.
 
 Every field is a flag of `beat-serve run` and an environment variable: `redis_pool_size` is `--redis-pool-size` and
-`BEAT_REDIS_POOL_SIZE`. A flag wins over the variable.
+`BEAT_REDIS_POOL_SIZE`. A flag wins over the variable. The field is the one definition: `setting_options` makes the
+flags, and `Settings` checks the values.
 """
 
 import dataclasses
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
 RetrieverName = Literal["faiss", "exact"]
 Dtype = Literal["bfloat16", "float32"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+_PREFIX = "BEAT_"
 MEMORY_CACHE = "memory://"
 LOCAL_VLLM = "http://127.0.0.1:8101"
 """Where `make vllm` serves."""
@@ -28,67 +32,61 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class About:
+    """What a setting is for, and the least and the greatest number it can be."""
+
+    help: str
+    low: float = float("-inf")
+    high: float = float("inf")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings, validated. Raises SettingsError."""
 
-    store: Path = Path("model_store/artifacts")
-    """Folder of published versions."""
-    version: str = "latest"
-    """Version to serve."""
-    host: str = "127.0.0.1"
-    """Address to listen on."""
-    port: int = 8000
-    """Port to listen on; 0 takes a free one."""
-    redis: str = MEMORY_CACHE
-    """Token cache: a redis:// URL, or memory:// to keep tokens in this process."""
-    redis_pool_size: int = 16
-    """Connections to Redis at most."""
-    redis_timeout_ms: int = 200
-    """Milliseconds to wait for Redis before answering without it."""
-    token_ttl_s: int = 604_800
-    """Seconds that Redis keeps a user's tokens."""
-    memory_cache_users: int = 100_000
-    """Users that memory:// holds; the least recently asked leave first."""
-    retriever: RetrieverName = "faiss"
-    """Item search: the exported faiss index, or exact search by numpy."""
-    llm: str = "transformers"
-    """transformers (in process), vllm (the server of `make vllm`), the URL of a vLLM server, or none (templates)."""
-    llm_dtype: Dtype = "bfloat16"
-    """Numbers that the LLM computes with in process, and that a vLLM server is sent; float32 is slower and exact."""
-    llm_timeout_s: float = 60.0
-    """Seconds that one generation may take."""
-    llm_check_interval_s: float = 30.0
-    """Seconds between canary generations that tell whether the LLM really answers."""
-    max_tokens: int = 64
-    """Tokens an explanation may have when the request does not say."""
-    log_level: LogLevel = "info"
-    """Least severe level that is logged."""
-    access_log: bool = False
-    """Log one line a request."""
+    store: Annotated[Path, About("Folder of published versions.")] = Path("model_store/artifacts")
+    version: Annotated[str, About("Version to serve.")] = "latest"
+    host: Annotated[str, About("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, About("Port to listen on; 0 takes a free one.", 0, 65_535)] = 8000
+    redis: Annotated[str, About("Token cache: a redis:// URL, or memory:// to keep tokens in this process.")] = (
+        MEMORY_CACHE
+    )
+    redis_pool_size: Annotated[int, About("Connections to Redis at most.", 1, 1_024)] = 16
+    redis_timeout_ms: Annotated[
+        int, About("Milliseconds to wait for Redis before answering without it.", 1, 60_000)
+    ] = 200
+    token_ttl_s: Annotated[int, About("Seconds that Redis keeps a user's tokens.", 1, 315_360_000)] = 604_800
+    memory_cache_users: Annotated[
+        int, About("Users that memory:// holds; the least recently asked leave first.", 1, 100_000_000)
+    ] = 100_000
+    retriever: Annotated[RetrieverName, About("Item search: the exported faiss index, or exact search by numpy.")] = (
+        "faiss"
+    )
+    llm: Annotated[
+        str, About("transformers (in process), vllm (of `make vllm`), the URL of a vLLM server, or none (templates).")
+    ] = "transformers"
+    llm_dtype: Annotated[
+        Dtype, About("Numbers the LLM computes with, and that a vLLM server is sent; float32 is slower and exact.")
+    ] = "bfloat16"
+    llm_timeout_s: Annotated[float, About("Seconds that one generation may take.", 0.1, 3_600)] = 60.0
+    llm_check_interval_s: Annotated[
+        float, About("Seconds between canary generations that tell whether the LLM really answers.", 0.1, 86_400)
+    ] = 30.0
+    max_tokens: Annotated[int, About("Tokens an explanation may have when the request does not say.", 1, 256)] = 64
+    log_level: Annotated[LogLevel, About("Least severe level that is logged.")] = "info"
+    access_log: Annotated[bool, About("Log one line a request.")] = False
 
     def __post_init__(self) -> None:
-        for name, value, low, high in self._ranges():
-            if not low <= value <= high:
-                raise SettingsError(name, value, f"{low:g} to {high:g}")
-        for name, choices in (("retriever", RetrieverName), ("llm_dtype", Dtype), ("log_level", LogLevel)):
-            if getattr(self, name) not in get_args(choices):
-                raise SettingsError(name, getattr(self, name), " or ".join(get_args(choices)))
+        for name, setting in SETTINGS.items():
+            value, about = getattr(self, name), setting.about
+            if get_origin(setting.type) is Literal and value not in get_args(setting.type):
+                raise SettingsError(name, value, " or ".join(get_args(setting.type)))
+            if isinstance(value, int | float) and not about.low <= value <= about.high:
+                raise SettingsError(name, value, f"{about.low:g} to {about.high:g}")
         if self.redis != MEMORY_CACHE and not _is_url(self.redis, "redis", "rediss", "unix"):
             raise SettingsError("redis", without_secrets(self.redis), "memory:// or redis://HOST:PORT/DB")
         if self.llm not in ("transformers", "vllm", "none") and not _is_url(self.llm, "http", "https"):
             raise SettingsError("llm", without_secrets(self.llm), "transformers, vllm, none or http://HOST:PORT")
-
-    def _ranges(self) -> tuple[tuple[str, float, float, float], ...]:
-        return (
-            ("port", self.port, 0, 65_535),
-            ("redis_pool_size", self.redis_pool_size, 1, 1_024),
-            ("redis_timeout_ms", self.redis_timeout_ms, 1, 60_000),
-            ("token_ttl_s", self.token_ttl_s, 1, 315_360_000),
-            ("memory_cache_users", self.memory_cache_users, 1, 100_000_000),
-            ("llm_timeout_s", self.llm_timeout_s, 0.1, 3_600),
-            ("llm_check_interval_s", self.llm_check_interval_s, 0.1, 86_400),
-            ("max_tokens", self.max_tokens, 1, 256),
-        )
 
     @property
     def llm_url(self) -> str | None:
@@ -100,6 +98,45 @@ class Settings:
     def printable(self) -> dict[str, str]:
         """Every setting as text, passwords in URLs masked."""
         return {field.name: without_secrets(str(getattr(self, field.name))) for field in dataclasses.fields(self)}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of Settings, as the command line and the environment know it."""
+
+    name: str
+    type: Any
+    default: Any
+    about: About
+
+    @property
+    def flag(self) -> str:
+        """Its option of `beat-serve run`."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return f"{_PREFIX}{self.name.upper()}"
+
+
+SETTINGS: dict[str, Setting] = {
+    field.name: Setting(field.name, kind, field.default, about)
+    for field in dataclasses.fields(Settings)
+    for kind, about in [get_args(field.type)]
+}
+"""Every setting by its name, in the order of the fields."""
+
+
+def unknown_variables(environment: Iterable[str]) -> dict[str, str]:
+    """Variables that look like a setting but are none, and the setting that may be meant: BEAT_REDS, BEAT_REDIS.
+
+    To be told, not refused: an orchestrator may set BEAT_SERVE_PORT for a service that is called beat-serve.
+    """
+    known = [setting.variable for setting in SETTINGS.values()]
+    unknown = (name for name in environment if name.startswith(_PREFIX) and name not in known)
+    close = ((name, difflib.get_close_matches(name, known, n=1, cutoff=0.85)) for name in unknown)
+    return {name: matches[0] for name, matches in close if matches}
 
 
 def without_secrets(url: str) -> str:

@@ -8,9 +8,9 @@ from fastapi import Depends, HTTPException, Request, Response
 from fastapi.routing import APIRoute
 
 from service.bootstrap import Components
+from service.problems import PROBLEM_JSON
 from service.schemas.common import Problem
 
-PROBLEM_JSON = "application/problem+json"
 MAX_BODY_BYTES = 65_536
 TOO_LONG = "The body is too long."
 BAD_REQUEST = "The body is not what the schema asks for."

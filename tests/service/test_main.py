@@ -33,7 +33,7 @@ def _process(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.P
     )
     assert process.stdout is not None
     try:
-        printed = "".join(process.stdout.readline() for _ in range(5))
+        printed = "".join(process.stdout.readline() for _ in range(6))
         found = re.search(r"http://\S+", printed)
         assert found, printed
         yield process, printed, found.group()
@@ -82,6 +82,7 @@ def test_settings_come_from_the_environment_and_flags_win(store):
     with _process("--redis", "redis://:hunter2@127.0.0.1:9/0", **environment) as (_, printed, address):
         assert httpx.get(f"{address}/healthz").status_code == 200
     assert "redis://***@127.0.0.1:9/0" in printed
+    assert "port=0 redis=redis://***@127.0.0.1:9/0 redis_pool_size=16" in printed
     assert "hunter2" not in printed
 
 

@@ -1,24 +1,39 @@
-"""Settings: each is a flag and a variable, a wrong value is refused by name, secrets are not printed."""
+"""Settings: a wrong value is refused by name, secrets are not printed."""
 
 import dataclasses
-import inspect
 
 import pytest
-from typer.models import OptionInfo
 
-from service.__main__ import run
-from service.settings import Settings, SettingsError, without_secrets
+from service.settings import SETTINGS, Settings, SettingsError, unknown_variables, without_secrets
 
 
-def test_every_setting_is_a_flag_and_a_variable():
-    """The command's options are the fields of Settings, with the same defaults and the variable BEAT_<NAME>."""
-    parameters = inspect.signature(run).parameters
-    assert list(parameters) == [field.name for field in dataclasses.fields(Settings)]
-    for field in dataclasses.fields(Settings):
-        (option,) = (found for found in parameters[field.name].annotation.__metadata__ if isinstance(found, OptionInfo))
-        assert option.envvar == f"BEAT_{field.name.upper()}"
-        assert option.help
-        assert parameters[field.name].default == field.default
+def test_every_field_is_a_setting_with_its_flag_and_its_variable():
+    """In the order of the fields, with a sentence that says what it is for."""
+    assert list(SETTINGS) == [field.name for field in dataclasses.fields(Settings)]
+    assert (SETTINGS["redis_pool_size"].flag, SETTINGS["redis_pool_size"].variable) == (
+        "--redis-pool-size",
+        "BEAT_REDIS_POOL_SIZE",
+    )
+    assert all(setting.about.help.endswith(".") for setting in SETTINGS.values())
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("BEAT_REDS", "BEAT_REDIS"),
+        ("BEAT_LLM_TIMEOUT", "BEAT_LLM_TIMEOUT_S"),
+        ("BEAT_REDIS_POOLSIZE", "BEAT_REDIS_POOL_SIZE"),
+    ],
+)
+def test_a_misspelt_variable_is_noticed(variable, meant):
+    """The setting that is meant is named."""
+    assert unknown_variables([variable, "BEAT_REDIS", "PATH"]) == {variable: meant}
+
+
+def test_variables_that_only_share_the_prefix_are_left_alone():
+    """Those of the tests, of the downloads and of Kubernetes for a service called beat-serve."""
+    others = ["BEAT_CACHE", "BEAT_VLLM_URL", "BEAT_SERVE_PORT", "BEAT_SERVE_SERVICE_HOST", "BEAT_SERVE_PORT_8000_TCP"]
+    assert unknown_variables([*others, *(setting.variable for setting in SETTINGS.values())]) == {}
 
 
 @pytest.mark.parametrize(
