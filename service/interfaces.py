@@ -7,7 +7,7 @@
 | LanguageModel | vLLM over HTTP, transformers in process |
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
 from service.types import Candidates, Generation, Part
+
+TextStream = AsyncGenerator[str | Generation, None]
+"""Pieces of text, then one Generation."""
 
 
 class Retriever(Protocol):
@@ -71,12 +74,32 @@ class LanguageModel(Protocol):
     """A frozen LLM that reads embeddings in place of token ids."""
 
     async def generate(
-        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
     ) -> Generation:
-        """The continuation of one prompt; `temperature` 0 is greedy.
+        """The continuation of one prompt; `temperature` 0 is greedy, and a `seed` fixes what is drawn above it.
 
-        Shapes: prompt_embeds (seq, hidden_size), finite.
+        Shapes: prompt_embeds (seq, hidden_size), finite. A caller who is cancelled stops the work in the engine too.
         Raises LanguageModelUnavailable, LanguageModelTimeout, Overloaded.
+        """
+        ...
+
+    async def generate_many(
+        self,
+        prompts: Sequence[NDArray[np.float32]],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int | None = None,
+    ) -> list[Generation]:
+        """What `generate` answers for each prompt, in order, computed together: all of them, or the first error."""
+        ...
+
+    def stream(
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
+    ) -> TextStream:
+        """What `generate` answers, as it is written: pieces of text, then the Generation whose text they make up.
+
+        No piece ends within a character. Errors as `generate`, before or between pieces; closing stops the work.
         """
         ...
 

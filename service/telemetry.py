@@ -33,6 +33,7 @@ _OUTCOMES: Final[Mapping[type[BaseException], GenerationOutcome]] = MappingProxy
         LanguageModelTimeout: "timeout",
         Overloaded: "overloaded",
         CancelledError: "cancelled",
+        GeneratorExit: "cancelled",  # a stream that was left
     }
 )
 

@@ -29,6 +29,18 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class GenerationTimes:
+    """Where a generation's time went, in seconds; zeros where an engine does not tell."""
+
+    queue_s: float = 0.0
+    """Until its prompt was read."""
+    first_token_s: float = 0.0
+    """From there to its first token."""
+    decode_s: float = 0.0
+    """From there to its last token; all the time where an engine tells none of the three."""
+
+
+@dataclass(frozen=True)
 class Generation:
     """What a language model wrote, and why it ended."""
 
@@ -37,6 +49,7 @@ class Generation:
     finish_reason: FinishReason
     prompt_tokens: int
     completion_tokens: int
+    times: GenerationTimes = field(default=GenerationTimes(), compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Small stand-ins for the three seams. They obey the same contract tests as the real adapters."""
 
+import asyncio
 from collections.abc import Sequence
 
 import numpy as np
@@ -7,32 +8,69 @@ from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
 from service.errors import ServiceError
+from service.interfaces import TextStream
 from service.types import Candidates, FinishReason, Generation, Part
 
 
 class FakeLanguageModel:
-    """Writes `text` word by word until `max_tokens`; raises `fault` instead while there is one."""
+    """Writes `text` word by word until `max_tokens`; raises `fault` instead while there is one.
+
+    `next_texts` are written before it, one to a prompt; `word_s` is what each word takes; `left` counts callers who
+    were cancelled or closed their stream before its end.
+    """
 
     def __init__(self, text: str = "Because it is like what you enjoyed.") -> None:
         self.text = text
+        self.next_texts: list[str] = []
+        self.word_s = 0.0
+        self.check_s = 0.0
         self.fault: ServiceError | None = None
         self.prompts: list[NDArray[np.float32]] = []
+        self.sampling: list[tuple[float, int | None]] = []
+        self.left = 0
         self.closed = False
 
     async def generate(
-        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
     ) -> Generation:
+        stream = self.stream(prompt_embeds, max_tokens=max_tokens, temperature=temperature, seed=seed)
+        *_, generation = [piece async for piece in stream]
+        assert isinstance(generation, Generation)
+        return generation
+
+    async def generate_many(
+        self,
+        prompts: Sequence[NDArray[np.float32]],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int | None = None,
+    ) -> list[Generation]:
+        answers = (self.generate(p, max_tokens=max_tokens, temperature=temperature, seed=seed) for p in prompts)
+        return await asyncio.gather(*answers)
+
+    async def stream(
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
+    ) -> TextStream:
         if self.fault is not None:
             raise self.fault
         self.prompts.append(prompt_embeds)
-        words = self.text.split()
+        self.sampling.append((temperature, seed))
+        words = (self.next_texts.pop(0) if self.next_texts else self.text).split()
         written = words[:max_tokens]
-        finish_reason: FinishReason = "stop" if len(words) <= max_tokens else "length"
-        return Generation(
-            " ".join(written), tuple(range(len(written))), finish_reason, len(prompt_embeds), len(written)
-        )
+        try:
+            for place, word in enumerate(written):
+                await asyncio.sleep(self.word_s)
+                yield f" {word}" if place else word
+            finish_reason: FinishReason = "stop" if len(words) <= max_tokens else "length"
+            count = len(written)
+            yield Generation(" ".join(written), tuple(range(count)), finish_reason, len(prompt_embeds), count)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.left += 1
+            raise
 
     async def check(self) -> None:
+        await asyncio.sleep(self.check_s)
         if self.fault is not None:
             raise self.fault
 

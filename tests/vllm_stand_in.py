@@ -38,6 +38,8 @@ class VllmStandIn:
         self.poisoned = False
         self.other_table = False
         self.raw_answer: bytes | None = None
+        self.breaks_off_after: int | None = None
+        """Chunks of a stream after which the connection ends."""
         self.ends_at_once: int | None = None
         """Length of the prompts to which it answers with nothing, being well."""
 
@@ -50,9 +52,32 @@ class VllmStandIn:
         body = json.loads(data)
         self.bodies.append(body)
         await asyncio.sleep(self.delay_s)
+        if body.get("stream") and self.status == 200 and self.raw_answer is None:
+            await self._stream(body, send)
+            return
         answer = self.raw_answer if self.raw_answer is not None else json.dumps(self._answer(body)).encode()
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _stream(self, body: dict[str, Any], send: Send) -> None:
+        """A chunk a token, as vLLM writes them; then usage, then the end, unless it is to break off."""
+        choice = self._answer(body)["choices"][0]
+        written = choice["token_ids"]
+        chunks: list[dict[str, Any]] = []
+        told = ""
+        for place, token_id in enumerate(written):
+            text = self._tokenizer.decode(written[: place + 1], skip_special_tokens=True)
+            reason = choice["finish_reason"] if place == len(written) - 1 else None
+            chunk = {"index": 0, "text": text[len(told) :], "token_ids": [token_id], "finish_reason": reason}
+            chunks.append({"choices": [chunk]})
+            told = text
+        chunks.append({"choices": [], "usage": {}, "metrics": {"queue_time_ms": 2.0, "time_to_first_token_ms": 30.0}})
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for chunk in chunks[: self.breaks_off_after]:
+            line = f"data: {json.dumps(chunk)}\n\n".encode()
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+        end = b"" if self.breaks_off_after is not None else b"data: [DONE]\n\n"
+        await send({"type": "http.response.body", "body": end})
 
     def _answer(self, body: dict[str, Any]) -> dict[str, Any]:
         prompts = [_tensor(text) for text in body.get("prompt_embeds", [])]

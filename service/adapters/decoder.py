@@ -49,6 +49,18 @@ class Decoder:
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
         return cls(model.to(device), slots=slots, capacity=capacity)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return cast(torch.device, self._model.device)
+
+    @torch.inference_mode()
+    def embeddings_of(self, token_ids: list[int]) -> NDArray[np.float32]:
+        """The model's own input embeddings of these ids, (n, hidden) float32."""
+        ids = torch.tensor(token_ids, device=self.device)
+        rows: NDArray[np.float32] = self._model.get_input_embeddings()(ids).float().cpu().numpy()
+        return rows
+
     @torch.inference_mode()
     def prefill(self, slot: int, prompt_embeds: NDArray[np.float32]) -> Tensor:
         """Read a prompt into a slot. Shapes: prompt_embeds (seq, hidden), seq < capacity -> logits (vocab,) float32."""

@@ -11,12 +11,11 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -29,38 +28,20 @@ from model_store.prompt import PromptEncoder, open_tokenizer
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.decoder import Decoder
 from service.adapters.prompt_embeds import check_prompt_embeds
+from service.adapters.prompt_row import PromptRow
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
+from service.interfaces import TextStream
 from service.telemetry import Telemetry
-from service.types import FinishReason, Generation
+from service.types import Generation
 
 log = logging.getLogger(__name__)
 
 CANARY: Final = "Name a colour."
-CANARY_TOKENS: Final = 4
+CANARY_TOKENS: Final = 8
 CONTEXT: Final = 2048
 """Most positions kept of a row; bounds the cache, whatever the model could take."""
 DTYPES: Final = {"bfloat16": torch.bfloat16, "float32": torch.float32}
-
-
-@dataclass(eq=False)
-class _Row:
-    """One prompt and what has been written to it so far."""
-
-    prompt_embeds: NDArray[np.float32]
-    max_tokens: int
-    temperature: float
-    answer: "asyncio.Future[Generation]"
-    token_ids: list[int] = field(default_factory=list)
-    finish_reason: FinishReason | None = None
-
-    @property
-    def cached(self) -> int:
-        """Positions in the key/value cache: the prompt and every written token but the last."""
-        return len(self.prompt_embeds) + len(self.token_ids) - 1
-
-    @property
-    def over(self) -> bool:
-        return self.finish_reason is not None or self.answer.done()
+_T = TypeVar("_T")
 
 
 class TransformersModel:
@@ -84,9 +65,11 @@ class TransformersModel:
         self._spec, self._timeout_s, self._max_waiting = spec, timeout_s, max_waiting
         self._telemetry = telemetry or Telemetry()
         self._tokenizer: Tokenizer = open_tokenizer(folder)
-        self._canary = _canary_embeds(folder, spec, self._tokenizer)
-        self._waiting: deque[_Row] = deque()
-        self._rows: list[_Row] = []
+        self._canary_ids = _canary_ids(spec, self._tokenizer)
+        self._canary = TokenEmbeddings.open(folder, scale=spec.embedding_scale).rows(self._canary_ids)
+        self._in_parity = False
+        self._waiting: deque[PromptRow] = deque()
+        self._rows: list[PromptRow] = []
         self._closing = False
         self._changed = threading.Condition()
         loaded: Future[Decoder] = Future()
@@ -98,28 +81,57 @@ class TransformersModel:
         self._decoder = loaded.result()
 
     async def generate(
-        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
     ) -> Generation:
-        check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
-        room = self._decoder.capacity - len(prompt_embeds)
-        if room < 1:
-            raise ValueError(f"prompt of {len(prompt_embeds)} positions; at most {self._decoder.capacity - 1} fit")
-        answer: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
-        self._enqueue(_Row(prompt_embeds, max(1, min(max_tokens, room)), temperature, answer))
+        row = self._row(prompt_embeds, max_tokens, temperature, seed)
+        self._enqueue([row])
+        return (await self._answers([row]))[0]
+
+    async def generate_many(
+        self,
+        prompts: Sequence[NDArray[np.float32]],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int | None = None,
+    ) -> list[Generation]:
+        rows = [self._row(prompt_embeds, max_tokens, temperature, seed) for prompt_embeds in prompts]
+        self._enqueue(rows)
+        return await self._answers(rows)
+
+    async def stream(
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
+    ) -> TextStream:
+        pieces: asyncio.Queue[str | None] = asyncio.Queue()  # None: the answer is settled
+        row = self._row(prompt_embeds, max_tokens, temperature, seed, on_text=pieces.put_nowait)
+        row.answer.add_done_callback(lambda _: pieces.put_nowait(None))
+        self._enqueue([row])
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await answer  # a cancelled caller cancels it, and the worker drops the row at the next token
-        except TimeoutError as error:
-            raise LanguageModelTimeout(self._timeout_s) from error
+            while (piece := await self._until(deadline, pieces.get())) is not None:
+                yield piece
+            yield await row.answer
+        finally:
+            row.answer.cancel()  # without effect on a settled one; else the worker drops the row at the next token
 
     async def check(self) -> None:
-        """As LanguageModel.check. A model at work on real prompts proves itself: no canary is put before them."""
+        """As LanguageModel.check; the first time with the parity test.
+
+        Parity: after the model's own embeddings of the canary's ids it must write what it writes after ours.
+        A model at work on real prompts proves itself: no canary is put before them.
+        """
         if not self._worker.is_alive():
             raise LanguageModelUnavailable("it has been closed")
-        if self._rows or self._waiting:
+        if self._in_parity and (self._rows or self._waiting):
             return
-        if not (await self.generate(self._canary, max_tokens=CANARY_TOKENS)).token_ids:
+        written = (await self.generate(self._canary, max_tokens=CANARY_TOKENS)).token_ids
+        if not written:
             raise LanguageModelUnavailable("its canary generation came back empty")
+        if not self._in_parity:
+            of_ids = await self.generate(self._decoder.embeddings_of(self._canary_ids), max_tokens=CANARY_TOKENS)
+            if of_ids.token_ids != written:
+                raise LanguageModelUnavailable("its answers to token ids and to their embeddings differ")
+            self._in_parity = True
 
     async def close(self) -> None:
         with self._changed:
@@ -127,14 +139,46 @@ class TransformersModel:
             self._changed.notify()
         await asyncio.to_thread(self._worker.join)
 
-    def _enqueue(self, row: _Row) -> None:
+    def _row(
+        self,
+        prompt_embeds: NDArray[np.float32],
+        max_tokens: int,
+        temperature: float,
+        seed: int | None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> PromptRow:
+        check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
+        room = self._decoder.capacity - len(prompt_embeds)
+        if room < 1:
+            raise ValueError(f"prompt of {len(prompt_embeds)} positions; at most {self._decoder.capacity - 1} fit")
+        generator = None if seed is None else torch.Generator(self._decoder.device).manual_seed(seed)
+        answer: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
+        return PromptRow(prompt_embeds, max(1, min(max_tokens, room)), temperature, generator, answer, on_text)
+
+    def _enqueue(self, rows: list[PromptRow]) -> None:
         with self._changed:
             if self._closing:
                 raise LanguageModelUnavailable("it has been closed")
-            if len(self._waiting) >= self._max_waiting:
+            self._waiting = deque(row for row in self._waiting if not row.over)  # a caller who left holds no place
+            if len(self._waiting) + len(rows) > self._max_waiting:
                 raise Overloaded("the language model")
-            self._waiting.append(row)
+            self._waiting.extend(rows)
             self._changed.notify()
+
+    async def _answers(self, rows: list[PromptRow]) -> list[Generation]:
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        try:
+            return await self._until(deadline, asyncio.gather(*(row.answer for row in rows)))
+        finally:
+            for row in rows:
+                row.answer.cancel()  # one has failed or the caller has left: the worker drops the others
+
+    async def _until(self, deadline: float, work: Awaitable[_T]) -> _T:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work
+        except TimeoutError as error:
+            raise LanguageModelTimeout(self._timeout_s) from error
 
     # ------------------------------------------------------------ the worker thread
 
@@ -165,7 +209,10 @@ class TransformersModel:
             self._changed.wait_for(lambda: self._closing or self._rows or self._waiting)
             self._drop_ended()  # before others join: busy slots stay the first ones, new rows the last
             while self._waiting and len(self._rows) < self._decoder.slots:
-                self._rows.append(self._waiting.popleft())
+                row = self._waiting.popleft()
+                if not row.over:  # a caller who left while waiting needs no slot
+                    row.admit()
+                    self._rows.append(row)
         self._telemetry.observe_step(len(self._rows), len(self._waiting))
 
     def _advance(self) -> None:
@@ -188,55 +235,33 @@ class TransformersModel:
                 self._decoder.move(len(self._rows), slot, max(0, last.cached))
                 self._rows[slot] = last
 
-    def _write(self, rows: list[_Row], logits: Tensor) -> None:
+    def _write(self, rows: list[PromptRow], logits: Tensor) -> None:
         best, choices = logits.max(-1)
         for row, value, greedy, row_logits in zip(rows, best.tolist(), choices.tolist(), logits, strict=True):
             if not math.isfinite(value):  # NaN wins every maximum, so one look at it covers all the logits
-                self._settle(row, LanguageModelUnavailable("it computed values that are not finite"))
+                row.settle(LanguageModelUnavailable("it computed values that are not finite"))
                 row.finish_reason = "stop"
                 continue
-            token_id = greedy if row.temperature <= 0 else _sampled(row_logits, row.temperature)
+            token_id = greedy if row.temperature <= 0 else _sampled(row_logits, row.temperature, row.generator)
             if token_id in self._spec.eos_token_ids:
-                row.finish_reason = "stop"
-            else:
-                row.token_ids.append(token_id)
-                row.finish_reason = "length" if len(row.token_ids) >= row.max_tokens else None
-            if row.finish_reason is not None:
-                self._settle(row, self._generation(row, row.finish_reason))
-
-    def _generation(self, row: _Row, finish_reason: FinishReason) -> Generation:
-        text = self._tokenizer.decode(row.token_ids, skip_special_tokens=True)
-        written = len(row.token_ids)
-        return Generation(text, tuple(row.token_ids), finish_reason, len(row.prompt_embeds), written)
+                row.finish("stop", self._tokenizer)
+                continue
+            row.append(token_id, self._tokenizer)
+            if len(row.token_ids) >= row.max_tokens:
+                row.finish("length", self._tokenizer)
 
     def _fail_all(self, reason: str) -> None:
         with self._changed:
             lost, self._rows = [*self._rows, *self._waiting], []
             self._waiting.clear()
         for row in lost:
-            self._settle(row, LanguageModelUnavailable(reason))
-
-    def _settle(self, row: _Row, outcome: Generation | LanguageModelUnavailable) -> None:
-        loop = row.answer.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_deliver, row.answer, outcome)
+            row.settle(LanguageModelUnavailable(reason))
 
 
-def _deliver(answer: "asyncio.Future[Generation]", outcome: Generation | LanguageModelUnavailable) -> None:
-    """On the event loop: the caller may have left since."""
-    if answer.done():
-        return
-    if isinstance(outcome, Generation):
-        answer.set_result(outcome)
-    else:
-        answer.set_exception(outcome)
+def _sampled(logits: Tensor, temperature: float, generator: torch.Generator | None) -> int:
+    return int(torch.multinomial(torch.softmax(logits / temperature, -1), 1, generator=generator))
 
 
-def _sampled(logits: Tensor, temperature: float) -> int:
-    return int(torch.multinomial(torch.softmax(logits / temperature, -1), 1))
-
-
-def _canary_embeds(folder: Path, spec: LanguageModelSpec, tokenizer: Tokenizer) -> NDArray[np.float32]:
+def _canary_ids(spec: LanguageModelSpec, tokenizer: Tokenizer) -> list[int]:
     text = f"{spec.chat.before_system}{spec.chat.before_user}{CANARY}{spec.chat.before_answer}"
-    token_ids = PromptEncoder(tokenizer).encode_text(text, trusted=True)
-    return TokenEmbeddings.open(folder, scale=spec.embedding_scale).rows(token_ids)
+    return PromptEncoder(tokenizer).encode_text(text, trusted=True)

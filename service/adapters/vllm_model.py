@@ -6,9 +6,10 @@ shapes may crash it (#17607): so they are refused here. Penalties with embedding
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import numpy as np
@@ -17,16 +18,18 @@ from numpy.typing import NDArray
 from model_store.language_model_spec import LanguageModelSpec
 from model_store.prompt import PromptEncoder
 from model_store.token_embeddings import TokenEmbeddings
+from service.adapters.completion_stream import UNKNOWN_FORM, CompletionStream, times_of
 from service.adapters.prompt_embeds import WireDtype, check_prompt_embeds, to_wire
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
-from service.types import Generation
+from service.interfaces import TextStream
+from service.types import Generation, GenerationTimes
 
 COMPLETIONS: Final = "/v1/completions"
 CANARY: Final = "Name a colour."
 PARITY_TOKENS: Final = 8
 CONNECTIONS: Final = 64
 TOO_MANY_REQUESTS: Final = 429
-UNKNOWN_FORM: Final = "it answered in a form that is not known"
+_T = TypeVar("_T")
 
 
 class VllmModel:
@@ -64,22 +67,50 @@ class VllmModel:
         )
 
     async def generate(
-        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
     ) -> Generation:
-        return (await self.generate_many([prompt_embeds], max_tokens=max_tokens, temperature=temperature))[0]
+        return (await self.generate_many([prompt_embeds], max_tokens=max_tokens, temperature=temperature, seed=seed))[0]
 
     async def generate_many(
-        self, prompts: Sequence[NDArray[np.float32]], *, max_tokens: int, temperature: float = 0.0
+        self,
+        prompts: Sequence[NDArray[np.float32]],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int | None = None,
     ) -> list[Generation]:
         """One answer for each prompt, in order, from one call; errors as LanguageModel.generate."""
-        for prompt_embeds in prompts:
-            check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
-        wire = [to_wire(prompt_embeds, self._wire_dtype) for prompt_embeds in prompts]
-        choices = await self._complete({"prompt_embeds": wire}, len(prompts), max_tokens, temperature)
-        answers = [self._generation(choice, len(embeds)) for choice, embeds in zip(choices, prompts, strict=True)]
+        body = self._body({"prompt_embeds": self._wire(prompts)}, max_tokens, temperature, seed)
+        answers = await self._complete(body, [len(prompt_embeds) for prompt_embeds in prompts])
         if not all(answer.token_ids for answer in answers):  # a model may end at once; a poisoned engine always does
             await self._answer_canary()
         return answers
+
+    async def stream(
+        self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
+    ) -> TextStream:
+        """As LanguageModel.stream. Closing it closes the connection, and the server then gives the prompt up."""
+        body = self._body({"prompt_embeds": self._wire([prompt_embeds])}, max_tokens, temperature, seed)
+        body |= {"stream": True, "stream_options": {"include_usage": True}}  # the times come with the usage
+        stream, started, first = CompletionStream(), time.perf_counter(), None
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        request = self._client.build_request("POST", COMPLETIONS, json=body)
+        response = await self._within(deadline, self._client.send(request, stream=True))
+        try:
+            _refuse_failure(response)
+            lines = response.aiter_lines()
+            while (line := await self._within(deadline, anext(lines, None))) is not None:
+                if text := stream.take(line):
+                    first = first or time.perf_counter()
+                    yield text
+        finally:
+            await response.aclose()
+        ended = time.perf_counter()
+        seen = GenerationTimes(first_token_s=(first or ended) - started, decode_s=ended - (first or ended))
+        answer = self._generation(stream.choice, len(prompt_embeds), stream.times or seen)
+        if not answer.token_ids:
+            await self._answer_canary()
+        yield answer
 
     async def check(self) -> None:
         """As LanguageModel.check; the first time, and after every failure, with the parity test before it.
@@ -90,8 +121,8 @@ class VllmModel:
         try:
             from_embeds = await self._answer_canary()
             if not self._in_parity:
-                choices = await self._complete({"prompt": self._canary_ids}, 1, PARITY_TOKENS, 0.0)
-                from_ids = self._generation(choices[0], len(self._canary_ids))
+                body = self._body({"prompt": self._canary_ids}, PARITY_TOKENS)
+                (from_ids,) = await self._complete(body, [len(self._canary_ids)])
                 if from_ids.token_ids != from_embeds.token_ids:
                     raise LanguageModelUnavailable("its answers to token ids and to their embeddings differ")
             self._in_parity = True
@@ -105,16 +136,20 @@ class VllmModel:
         await self._client.aclose()
 
     async def _answer_canary(self) -> Generation:
-        wire = [to_wire(self._canary_embeds, self._wire_dtype)]
-        choices = await self._complete({"prompt_embeds": wire}, 1, PARITY_TOKENS, 0.0)
-        answer = self._generation(choices[0], len(self._canary_ids))
+        body = self._body({"prompt_embeds": self._wire([self._canary_embeds])}, PARITY_TOKENS)
+        (answer,) = await self._complete(body, [len(self._canary_ids)])
         if not answer.token_ids:
             raise LanguageModelUnavailable("it answers with empty texts, as a poisoned engine does")
         return answer
 
-    async def _complete(
-        self, prompt: dict[str, object], count: int, max_tokens: int, temperature: float
-    ) -> list[dict[str, Any]]:
+    def _wire(self, prompts: Sequence[NDArray[np.float32]]) -> list[str]:
+        for prompt_embeds in prompts:
+            check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
+        return [to_wire(prompt_embeds, self._wire_dtype) for prompt_embeds in prompts]
+
+    def _body(
+        self, prompt: dict[str, object], max_tokens: int, temperature: float = 0.0, seed: int | None = None
+    ) -> dict[str, object]:
         body = {
             "model": self._spec.name,
             **prompt,
@@ -123,38 +158,47 @@ class VllmModel:
             "stop_token_ids": list(self._spec.eos_token_ids),
             "return_token_ids": True,
         }
-        choices = _choices(await self._post(body))
-        if len(choices) != count:
-            raise LanguageModelUnavailable(UNKNOWN_FORM)
-        return choices
+        return body if seed is None else body | {"seed": seed}
 
-    async def _post(self, body: dict[str, object]) -> httpx.Response:
+    async def _complete(self, body: dict[str, object], prompt_tokens: list[int]) -> list[Generation]:
+        """The answers to one call, in the order of its prompts, which have these lengths."""
+        started = time.perf_counter()
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        response = await self._within(deadline, self._client.post(COMPLETIONS, json=body))
+        _refuse_failure(response)
+        seen = GenerationTimes(decode_s=time.perf_counter() - started)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                response = await self._client.post(COMPLETIONS, json=body)
+            found = response.json()
+            times = times_of(found) or seen
+            choices = sorted(found["choices"], key=lambda choice: int(choice["index"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # no JSON, no object, no list of objects
+            raise LanguageModelUnavailable(UNKNOWN_FORM) from error
+        if len(choices) != len(prompt_tokens):
+            raise LanguageModelUnavailable(UNKNOWN_FORM)
+        return [self._generation(choice, count, times) for choice, count in zip(choices, prompt_tokens, strict=True)]
+
+    async def _within(self, deadline: float, work: Awaitable[_T]) -> _T:
+        """What the HTTP client gives before the deadline (of the event loop's clock), its failures as ours."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await work
         except TimeoutError as error:
             raise LanguageModelTimeout(self._timeout_s) from error
-        except (httpx.HTTPError, RuntimeError) as error:  # RuntimeError: the client was closed
+        except (httpx.HTTPError, httpx.StreamError, RuntimeError) as error:  # RuntimeError: the client was closed
             raise LanguageModelUnavailable("its server cannot be reached") from error
-        if response.status_code == TOO_MANY_REQUESTS:
-            raise Overloaded("the language model")
-        if response.is_error:
-            raise LanguageModelUnavailable(f"its server answered with status {response.status_code}")
-        return response
 
-    def _generation(self, choice: dict[str, Any], prompt_tokens: int) -> Generation:
+    def _generation(self, choice: dict[str, Any], prompt_tokens: int, times: GenerationTimes) -> Generation:
         written, reason = choice.get("token_ids"), choice.get("finish_reason")
         if not isinstance(written, list) or reason not in ("stop", "length"):
             raise LanguageModelUnavailable(UNKNOWN_FORM)
         token_ids = list(written)
         if token_ids and token_ids[-1] in self._spec.eos_token_ids:
             token_ids.pop()
-        return Generation(str(choice.get("text", "")), tuple(token_ids), reason, prompt_tokens, len(token_ids))
+        return Generation(str(choice.get("text", "")), tuple(token_ids), reason, prompt_tokens, len(token_ids), times)
 
 
-def _choices(response: httpx.Response) -> list[dict[str, Any]]:
-    """The answers of a completion, in the order of their prompts."""
-    try:
-        return sorted(response.json()["choices"], key=lambda choice: int(choice["index"]))
-    except (ValueError, KeyError, TypeError) as error:  # no JSON, no object, no list of objects with an index
-        raise LanguageModelUnavailable(UNKNOWN_FORM) from error
+def _refuse_failure(response: httpx.Response) -> None:
+    if response.status_code == TOO_MANY_REQUESTS:
+        raise Overloaded("the language model")
+    if response.is_error:
+        raise LanguageModelUnavailable(f"its server answered with status {response.status_code}")

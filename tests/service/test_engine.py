@@ -1,13 +1,14 @@
 """The language model while it starts, fails and comes back."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
 
 from service.engine import Engine
-from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady
+from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, Overloaded
 from service.telemetry import Telemetry
 from tests.fakes import FakeLanguageModel
 
@@ -77,6 +78,67 @@ async def test_a_timeout_does_not_close_the_door(model):
         await patient.generate(PROMPT, max_tokens=5)
     assert patient.part.state == "ok"
     await patient.close()
+
+
+async def test_a_model_that_hangs_is_found_by_its_canary(model):
+    """It takes questions and answers none: down within the check's deadline, up again once it answers."""
+    engine = Engine(lambda: model, check_interval_s=0.02, check_timeout_s=0.05, telemetry=Telemetry())
+    engine.start()
+    await _until(lambda: engine.part.state == "ok")
+    model.check_s = 60.0
+    await _until(lambda: engine.part.state == "down")
+    assert "0.05 s" in engine.part.detail
+    model.check_s = 0.0
+    await _until(lambda: engine.part.state == "ok")
+    await engine.close()
+
+
+async def test_a_slow_model_at_work_is_not_down(model):
+    """The canary waits behind others too long, but those others are answered meanwhile."""
+    engine = Engine(lambda: model, check_interval_s=0.02, check_timeout_s=0.2, telemetry=Telemetry())
+    engine.start()
+    await _until(lambda: engine.part.state == "ok")
+    model.check_s = 60.0
+    until = time.monotonic() + 0.8
+    while time.monotonic() < until:
+        await engine.generate(PROMPT, max_tokens=5)  # would raise, were it down
+        await asyncio.sleep(0.01)
+    await engine.close()
+
+
+async def test_more_than_it_may_take_is_refused_at_once(model):
+    """Three places, of which a list of two takes two; whoever leaves or is answered frees one."""
+    engine = Engine(lambda: model, check_interval_s=60, max_prompts=3, telemetry=Telemetry())
+    engine.start()
+    await _until(lambda: engine.part.state == "ok")
+    model.word_s = 60.0
+    leaving = asyncio.create_task(engine.generate(PROMPT, max_tokens=5))
+    staying = asyncio.create_task(engine.generate_many([PROMPT, PROMPT], max_tokens=5))
+    await asyncio.sleep(0.01)
+    with pytest.raises(Overloaded) as caught:
+        engine.refuse_unless_open()
+    assert caught.value.retry_after_s
+    with pytest.raises(Overloaded):
+        await anext(engine.stream(PROMPT, max_tokens=5))
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    engine.refuse_unless_open()
+    with pytest.raises(Overloaded):
+        engine.refuse_unless_open(2)
+    staying.cancel()
+    await engine.close()
+
+
+async def test_a_stream_passes_through_and_its_failure_closes_the_door(engine, model):
+    """Pieces, then the generation; a fault on the way is told to those who come next."""
+    engine.start()
+    await _until(lambda: engine.part.state == "ok")
+    pieces = [piece async for piece in engine.stream(PROMPT, max_tokens=5)]
+    assert (pieces[0], pieces[-1].text) == ("Because.", "Because.")
+    model.fault = FAULT
+    with pytest.raises(LanguageModelUnavailable):
+        await anext(engine.stream(PROMPT, max_tokens=5))
+    assert engine.part.state == "down"
 
 
 async def test_a_model_that_cannot_be_loaded_is_down_and_says_so(caplog):

@@ -1,7 +1,9 @@
 """One contract over every language model, the fake included."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import httpx
 import numpy as np
@@ -60,6 +62,42 @@ class TestLanguageModelContract:
             *(model.generate(prompt, max_tokens=4 + row) for row, prompt in enumerate(prompts))
         )
         assert at_once == alone
+
+    async def test_a_list_is_answered_as_its_prompts_alone(self, model):
+        """In order, whatever their lengths."""
+        prompts = _prompts(5, 17, 2, 8, 30)
+        together = await model.generate_many(prompts, max_tokens=9)
+        assert together == [await model.generate(prompt, max_tokens=9) for prompt in prompts]
+
+    async def test_a_stream_is_the_same_answer_in_pieces(self, model):
+        """Its pieces joined are its closing Generation's text, and that is what `generate` answers."""
+        for prompt in _prompts(9, 14):
+            *pieces, generation = [piece async for piece in model.stream(prompt, max_tokens=12)]
+            assert "".join(pieces) == generation.text
+            assert pieces
+            assert generation == await model.generate(prompt, max_tokens=12)
+
+    async def test_a_stream_that_is_closed_early_harms_nobody(self, model):
+        """After its first piece its caller leaves: the next answer is what it was before."""
+        leaving, staying = _prompts(7, 11)
+        before = await model.generate(staying, max_tokens=6)
+        async with aclosing(model.stream(leaving, max_tokens=12)) as pieces:
+            assert await anext(pieces)
+        assert await model.generate(staying, max_tokens=6) == before
+
+    async def test_a_seed_fixes_what_is_drawn(self, model):
+        """The same seed draws the same text twice."""
+        prompt = _prompts(6)[0]
+        first = await model.generate(prompt, max_tokens=10, temperature=1.5, seed=7)
+        assert await model.generate(prompt, max_tokens=10, temperature=1.5, seed=7) == first
+
+    async def test_where_the_time_went_adds_up(self, model):
+        """No part is negative, and together they are no more than what the caller waited."""
+        started = time.perf_counter()
+        times = (await model.generate(_prompts(6)[0], max_tokens=10)).times
+        waited_s = time.perf_counter() - started
+        assert min(times.queue_s, times.first_token_s, times.decode_s) >= 0
+        assert times.queue_s + times.first_token_s + times.decode_s <= waited_s
 
     async def test_sampling_is_taken(self, model):
         """A temperature above 0 gives a whole answer too."""

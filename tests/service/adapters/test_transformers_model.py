@@ -1,6 +1,9 @@
 """The engine in this process: batches that change nothing, bounded waiting, prompt ends."""
 
 import asyncio
+import time
+from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,8 +66,8 @@ async def test_a_full_queue_refuses_at_once(make_model):
 
 async def test_a_deadline_that_passes_frees_the_slot(make_model):
     """The late caller gets LanguageModelTimeout with the limit; the only slot is free for the next."""
-    model = make_model(max_batch=1, timeout_s=0.2)
-    with pytest.raises(LanguageModelTimeout, match=r"0\.2 s"):
+    model = make_model(max_batch=1, timeout_s=0.5)
+    with pytest.raises(LanguageModelTimeout, match=r"0\.5 s"):
         await model.generate(_prompt(), max_tokens=LONG)
     assert (await model.generate(_prompt(), max_tokens=2)).completion_tokens == 2
 
@@ -76,6 +79,49 @@ async def test_a_cancelled_callers_slot_is_free_at_the_next_token(make_model):
     await asyncio.sleep(0.05)
     leaving.cancel()
     assert (await model.generate(_prompt(), max_tokens=2)).completion_tokens == 2
+
+
+async def test_a_closed_streams_slot_is_free_at_the_next_token(make_model):
+    """As with a cancelled caller: one slot, a long stream left after its first piece, a short answer in time."""
+    model = make_model(max_batch=1, timeout_s=1.0)
+    async with aclosing(model.stream(_prompt(), max_tokens=LONG)) as pieces:
+        await anext(pieces)
+    assert (await model.generate(_prompt(), max_tokens=2)).completion_tokens == 2
+
+
+async def test_pieces_come_while_it_writes(make_model):
+    """The first piece of a long answer is there long before the answer is over."""
+    model = make_model()
+    async with aclosing(model.stream(_prompt(), max_tokens=300)) as pieces:
+        await anext(pieces)
+        first_s = time.perf_counter()
+        *_, generation = [piece async for piece in pieces]
+    assert time.perf_counter() - first_s > generation.times.first_token_s
+    assert generation.completion_tokens == 300
+
+
+async def test_those_who_left_the_queue_hold_no_place_in_it(make_model):
+    """One at work, two waiting fill it; both leave, and two others are taken."""
+    model = make_model(max_batch=1, max_waiting=2)
+    working = asyncio.create_task(model.generate(_prompt(), max_tokens=200))
+    await asyncio.sleep(0.05)
+    leaving = [asyncio.create_task(model.generate(_prompt(), max_tokens=5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
+    answers = await asyncio.gather(*(model.generate(_prompt(), max_tokens=5) for _ in range(2)))
+    assert [answer.completion_tokens for answer in answers] == [5, 5]
+    await working
+
+
+async def test_a_table_of_another_model_fails_the_check(tmp_path):
+    """Our embeddings at forty times their size: ids and embeddings are answered differently, found before any user."""
+    spec = replace(tiny_language_model(tmp_path), embedding_scale=40.0)
+    model = TransformersModel(tmp_path, spec, dtype="float32")
+    with pytest.raises(LanguageModelUnavailable, match="differ"):
+        await model.check()
+    await model.close()
 
 
 async def test_close_answers_those_who_wait(make_model):

@@ -124,6 +124,36 @@ async def test_an_answer_in_another_form_is_unavailable(model, server, answer):
         await model.generate(_prompt(), max_tokens=2)
 
 
+async def test_a_stream_asks_for_one_and_tells_the_servers_times(model, server):
+    """The request says stream and usage; queue and first token are what the server measured."""
+    *_, generation = [piece async for piece in model.stream(_prompt(), max_tokens=7, temperature=0.5, seed=3)]
+    (body,) = server.bodies
+    assert (body["stream"], body["stream_options"]) == (True, {"include_usage": True})
+    assert (body["temperature"], body["seed"]) == (0.5, 3)
+    assert (generation.times.queue_s, generation.times.first_token_s) == (0.002, 0.03)
+
+
+@pytest.mark.parametrize("chunks", [0, 3, 13])
+async def test_a_stream_that_breaks_off_is_no_answer(model, server, chunks):
+    """Before the first chunk, in the middle, before the end was said."""
+    server.breaks_off_after = chunks
+    with pytest.raises(LanguageModelUnavailable, match="broke off"):
+        [piece async for piece in model.stream(_prompt(), max_tokens=50)]
+
+
+async def test_a_streams_failures_are_those_of_a_whole_answer(model, server):
+    """Status, deadline and emptiness of a poisoned server."""
+    server.status = 500
+    with pytest.raises(LanguageModelUnavailable, match="500"):
+        await anext(model.stream(_prompt(), max_tokens=2))
+    server.status, server.poisoned = 200, True
+    with pytest.raises(LanguageModelUnavailable, match="empty"):
+        [piece async for piece in model.stream(_prompt(), max_tokens=2)]
+    server.delay_s = 30
+    with pytest.raises(LanguageModelTimeout):
+        await anext(model.stream(_prompt(), max_tokens=2))
+
+
 async def test_the_check_asks_for_words_and_compares_ids_with_embeddings_once(model, server):
     """First the canary as embeddings and as ids; later, while all is well, the canary alone."""
     await model.check()
