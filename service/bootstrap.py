@@ -10,6 +10,7 @@ from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.adapters.vllm_model import VllmModel
+from service.directory import Directory
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer, PromptMaker
@@ -17,6 +18,7 @@ from service.interfaces import LanguageModel, Retriever, TokenCache
 from service.item_search import ItemSearch
 from service.recommender import Recommender
 from service.settings import MEMORY_CACHE, Settings
+from service.similar_items import SimilarItems
 from service.telemetry import Telemetry
 from service.types import Part
 from service.users import Users
@@ -29,6 +31,8 @@ class Components:
     artifact: Artifact
     recommender: Recommender
     explainer: Explainer
+    similar_items: SimilarItems
+    directory: Directory
     token_cache: TokenCache
     engine: Engine | None
     telemetry: Telemetry
@@ -92,7 +96,17 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
         max_tokens=settings.max_tokens,
         telemetry=telemetry,
     )
-    return Components(artifact, recommender, explainer, cache, engine, telemetry)
+    directory = Directory(
+        version=artifact.version,
+        users=users,
+        user_ids=artifact.user_ids,
+        user_codes=artifact.user_codes,
+        histories=artifact.histories,
+        catalog=artifact.catalog,
+        labels=labels,
+    )
+    similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
+    return Components(artifact, recommender, explainer, similar_items, directory, cache, engine, telemetry)
 
 
 def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> TokenCache:

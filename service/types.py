@@ -201,6 +201,52 @@ class Recommendation:
     """Milliseconds by stage: tokens, retrieval, rerank, total."""
 
 
+class ListedItem(NamedTuple):
+    """An item by its outside id and title."""
+
+    item_id: ItemId
+    title: str
+
+
+class SimilarItem(NamedTuple):
+    """An item near another one."""
+
+    item_id: ItemId
+    title: str
+    similarity: float
+    """Cosine in the joint item space, above 0, at most 1."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Items near an item, nearest first."""
+
+    item_id: ItemId
+    title: str
+    items: tuple[SimilarItem, ...]
+    model_version: str
+
+
+class FoundUser(NamedTuple):
+    """A user that a search found."""
+
+    user_id: UserId
+    label: str
+    """Words of the macro code."""
+    num_history: int
+
+
+@dataclass(frozen=True)
+class UserProfile:
+    """What is known of one user, feedback included."""
+
+    user_id: UserId
+    tokens: LabelledTokens
+    history: tuple[ListedItem, ...]
+    """The newest items, newest first."""
+    model_version: str
+
+
 @dataclass(frozen=True)
 class Part:
     """State of one part of the service; `detail` is for a client's eyes."""

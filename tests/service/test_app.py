@@ -209,9 +209,11 @@ async def test_healthz_says_that_the_process_lives(service):
 async def test_openapi_documents_every_answer(service):
     """Docs open; each POST route names its failures with the problem shape; the page loads."""
     document = (await service.client.get("/openapi.json")).json()
-    assert set(document["paths"]) == {"/recommend", "/explain", "/healthz", "/readyz", "/metrics"}
+    asked = {"/recommend", "/explain", "/items/{item_id}/similar", "/users/{user_id}/tokens", "/users", "/items"}
+    assert set(document["paths"]) == asked | {"/model", "/healthz", "/readyz", "/metrics"}
     expected = {
         "/recommend": {"200", "413", "422", "500"},
+        "/items/{item_id}/similar": {"200", "404", "413", "422", "500"},
         "/explain": {"200", "404", "413", "422", "429", "500", "503", "504"},
     }
     for path, statuses in expected.items():
