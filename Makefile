@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install redis demo test check vllm test-vllm clean
+.PHONY: help install redis demo test check vllm test-vllm up down smoke clean
 
 # The newest of these that is 3.11 or newer; name another with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -62,12 +62,26 @@ $(VLLM_VENV)/.installed:
 	@$(VLLM_VENV)/bin/python -m pip uninstall --disable-pip-version-check -qq --yes torchvision torchaudio torchcodec triton
 	@touch $@
 
-vllm: $(STAMP) $(VLLM_VENV)/.installed ## serve the published artifact's LLM with vLLM on 127.0.0.1:8101
-	@docker/vllm.sh $(VLLM_VENV)/bin/python $$($(BIN)/python -c 'import sys; from pathlib import Path; from model_store import ModelStore; \
-	artifact = ModelStore(Path(sys.argv[1])).load("latest"); print(artifact.language_model_path, artifact.manifest.language_model.name)' $(STORE)) $(VLLM_PORT)
+vllm: $(VLLM_VENV)/.installed ## serve the published artifact's LLM with vLLM on 127.0.0.1:8101
+	@docker/vllm/serve.sh $(VLLM_VENV)/bin/python $$($(VLLM_VENV)/bin/python docker/vllm/published.py $(STORE)) $(VLLM_PORT)
 
 test-vllm: $(STAMP) $(VLLM_VENV)/.installed ## the tests against a real vLLM server
 	@$(BIN)/python -m pytest -m vllm
+
+# Settings of the stack; made once, with passwords that nobody else has
+.env:
+	@umask 077; secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }; \
+	sed -e "s/^REDIS_PASSWORD=$$/&$$(secret)/" -e "s/^GRAFANA_PASSWORD=$$/&$$(secret)/" .env.example > $@
+
+up: .env ## build and start the demo stack with docker compose (docs/deploy.md)
+	@docker compose up --build --detach --wait
+
+down: .env ## stop the demo stack; its volumes stay
+	@docker compose down
+
+smoke: .env ## ask every endpoint of the running stack
+	@set -a; . ./.env; $(PYTHON) -m tests.stack.smoke http://127.0.0.1:$${BEAT_PORT:-8000} \
+	--prometheus http://127.0.0.1:$${PROMETHEUS_PORT:-9090} --grafana http://127.0.0.1:$${GRAFANA_PORT:-3000}
 
 clean: ## remove environments, caches and published artifacts (downloads under BEAT_CACHE stay)
 	rm -rf $(VENV) $(VLLM_VENV) build dist runs model_store/artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

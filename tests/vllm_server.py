@@ -24,7 +24,7 @@ class VllmServer:
             port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         command: list[str | Path] = [
-            ROOT / "docker" / "vllm.sh",
+            ROOT / "docker" / "vllm" / "serve.sh",
             PYTHON,
             model_folder,
             name,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Serves a language model with vLLM as beat-serve needs it: input embeddings allowed, on loopback.
-#   docker/vllm.sh PYTHON MODEL_FOLDER NAME [PORT] [more options of vLLM's API server]
+#   docker/vllm/serve.sh PYTHON MODEL_FOLDER NAME [PORT] [more options of vLLM's API server]
 # --generation-config vllm: a model's own sampling defaults (penalties) must not apply; with prompt_embeds they have stopped the engine.
 set -eu
 python=$1 model=$2 name=$3 port=${4:-8101}
