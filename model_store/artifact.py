@@ -94,8 +94,8 @@ def read_contents(folder: Path, names: Container[str]) -> Mapping[str, Any]:
     user_ids = _read(folder, "ids", lambda t: IdMap.from_tensors(t, "users", kind="user"))
     item_ids = _read(folder, "ids", lambda t: IdMap.from_tensors(t, "items", kind="item"))
     embeddings = _read(folder, "embeddings", _embeddings)
-    user = _read(folder, "quantizers", lambda t: _side(t, "user"))
-    item = _read(folder, "quantizers", lambda t: _side(t, "item"))
+    user = _read(folder, "quantizers", lambda t: side_of(t, "user"))
+    item = _read(folder, "quantizers", lambda t: side_of(t, "item"))
     return {
         "user_ids": user_ids,
         "catalog": _read(folder, "catalog", lambda t: Catalog.from_tensors(t, item_ids)),
@@ -117,7 +117,7 @@ def _tensor_files(parts: Contents) -> dict[str, Tensors]:
         "catalog": parts.catalog.to_tensors(),
         "histories": parts.histories.to_tensors("histories"),
         "embeddings": {name: getattr(e, name) for name in NodeEmbeddings.__dataclass_fields__},
-        "quantizers": {**_side_tensors(t.user, "user"), **_side_tensors(t.item, "item")},
+        "quantizers": {**side_tensors(t.user, "user"), **side_tensors(t.item, "item")},
         "codes": {"user": parts.user_codes, "item": parts.item_codes},
         "soft_tokens": parts.soft_tokens.to_tensors(),
     }
@@ -126,12 +126,21 @@ def _tensor_files(parts: Contents) -> dict[str, Tensors]:
     return {f"{name}.safetensors": tensors for name, tensors in files.items()}
 
 
-def _side_tensors(side: SideTokenizer, name: str) -> Tensors:
-    return {f"{name}.macro": side.macro.codebook, f"{name}.micro": side.micro.codebooks}
+def side_tensors(side: SideTokenizer, name: str) -> Tensors:
+    """The codebooks of a side under "<side>.macro" and so on, each with its levels' weights where it has any."""
+    tensors: Tensors = {f"{name}.macro": side.macro.codebook, f"{name}.micro": side.micro.codebooks}
+    if side.macro.weights is not None:
+        tensors[f"{name}.macro_weights"] = side.macro.weights
+    if side.micro.weights is not None:
+        tensors[f"{name}.micro_weights"] = side.micro.weights
+    return tensors
 
 
-def _side(tensors: Tensors, name: str) -> SideTokenizer:
-    return SideTokenizer(MacroQuantizer(tensors[f"{name}.macro"]), MicroQuantizer(tensors[f"{name}.micro"]))
+def side_of(tensors: Tensors, name: str) -> SideTokenizer:
+    """The side that `side_tensors` wrote. KeyError where a codebook is missing."""
+    macro = MacroQuantizer(tensors[f"{name}.macro"], tensors.get(f"{name}.macro_weights"))
+    micro = MicroQuantizer(tensors[f"{name}.micro"], tensors.get(f"{name}.micro_weights"))
+    return SideTokenizer(macro, micro)
 
 
 def _embeddings(tensors: Tensors) -> NodeEmbeddings:

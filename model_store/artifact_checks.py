@@ -68,8 +68,12 @@ def _codebooks(parts: Contents) -> Iterator[Fact]:
     for name, side in (("user", parts.tokenizer.user), ("item", parts.tokenizer.item)):
         yield f"{name} codebook", (size, dim), side.macro.codebook.shape
         yield f"{name} micro codebooks", (NUM_MICRO, size, dim), side.micro.codebooks.shape
-        dtypes = {side.macro.codebook.dtype, side.micro.codebooks.dtype}
-        yield f"dtype of {name} codebooks", {np.dtype(np.float32)}, dtypes
+        arrays = [side.macro.codebook, side.micro.codebooks]
+        for weights, shape in ((side.macro.weights, (dim,)), (side.micro.weights, (NUM_MICRO, dim))):
+            if weights is not None:
+                yield f"{name} level weights", shape, weights.shape
+                arrays.append(weights)
+        yield f"dtype of {name} codebooks", {np.dtype(np.float32)}, {array.dtype for array in arrays}
     yield "codes in the vocabulary, by level", {size}, set(parts.vocabulary.sizes())
 
 

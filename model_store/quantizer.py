@@ -1,7 +1,8 @@
 """Quantizers: vectors <-> codes of a learned codebook.
 
 Quantisation is additive: x ~ macro[k0] + micro[0][k1] + ... + micro[4][k5], encoded greedily, coarse to fine
-(arXiv:2107.03312, algorithm 1; ADR 0002).
+(arXiv:2107.03312, algorithm 1; ADR 0002). Each level may look at the residual through weights of its own, so that one
+level can tell nodes apart by the graph and another by their texts (ADR 0006).
 """
 
 from __future__ import annotations
@@ -22,15 +23,18 @@ _ROUNDING = np.float32(8 * np.finfo(np.float32).eps)
 
 @dataclass(frozen=True, eq=False)
 class MacroQuantizer:
-    """The coarse level: one code, the interest. Shape: codebook (codebook_size, dim) float32."""
+    """The coarse level: one code, the interest."""
 
     codebook: Vectors
+    """(codebook_size, dim) float32."""
+    weights: Vectors | None = None
+    """(dim,) float32, on differences: what this level looks at; all alike where there are none."""
 
     def encode(self, x: Vectors) -> Codes:
         """Nearest codeword of each vector. Shapes: x (n, dim) -> codes (n,) uint16. ValueError unless finite."""
         codes = np.empty(len(x), np.uint16)
         for rows in _chunks(x):
-            codes[rows] = _nearest(_finite(x[rows]), self.codebook, self._squared)
+            codes[rows] = self._seen.nearest(_finite(x[rows]))
         return codes
 
     def decode(self, codes: NDArray[np.integer]) -> Vectors:
@@ -39,25 +43,27 @@ class MacroQuantizer:
         return codewords
 
     @cached_property
-    def _squared(self) -> Vectors:
-        squared: Vectors = np.einsum("kd,kd->k", self.codebook, self.codebook)
-        return squared  # kept: for a single node it would be most of the work
+    def _seen(self) -> _Seen:
+        return _Seen.of(self.codebook, self.weights)  # kept: for a single node it would be most of the work
 
 
 @dataclass(frozen=True, eq=False)
 class MicroQuantizer:
-    """The fine levels: what the macro code leaves, as intents. Shape: codebooks (5, codebook_size, dim) float32."""
+    """The fine levels: what the macro code leaves, as intents."""
 
     codebooks: Vectors
+    """(5, codebook_size, dim) float32."""
+    weights: Vectors | None = None
+    """(5, dim) float32, a row for each level."""
 
     def encode(self, residual: Vectors) -> Codes:
         """Codes of residuals, level after level. Shapes: residual (n, dim) -> codes (n, 5) uint16."""
         codes = np.empty((len(residual), len(self.codebooks)), np.uint16)
         for rows in _chunks(residual):
             left = _finite(residual[rows])
-            for level, codebook in enumerate(self.codebooks):
-                codes[rows, level] = _nearest(left, codebook, self._squared[level])
-                left = left - codebook[codes[rows, level]]
+            for level, seen in enumerate(self._seen):
+                codes[rows, level] = seen.nearest(left)
+                left = left - self.codebooks[level][codes[rows, level]]
         return codes
 
     def decode(self, codes: NDArray[np.integer]) -> Vectors:
@@ -68,9 +74,30 @@ class MicroQuantizer:
         return total
 
     @cached_property
-    def _squared(self) -> Vectors:
-        squared: Vectors = np.einsum("lkd,lkd->lk", self.codebooks, self.codebooks)
-        return squared
+    def _seen(self) -> tuple[_Seen, ...]:
+        weights = [None] * len(self.codebooks) if self.weights is None else list(self.weights)
+        return tuple(_Seen.of(codebook, own) for codebook, own in zip(self.codebooks, weights, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A codebook as its level sees it: the dimensions that count, weighted. Shapes: codebook (codebook_size, dims)."""
+
+    dims: NDArray[np.int64] | slice
+    weights: Vectors | np.float32
+    codebook: Vectors
+    squared: Vectors
+
+    @classmethod
+    def of(cls, codebook: Vectors, weights: Vectors | None) -> _Seen:
+        dims = slice(None) if weights is None else np.flatnonzero(weights)
+        counted = np.float32(1) if weights is None else weights[dims]
+        seen = np.ascontiguousarray(codebook[:, dims] * counted)
+        return cls(dims, counted, seen, np.einsum("kd,kd->k", seen, seen))
+
+    def nearest(self, x: Vectors) -> Codes:
+        """Codes of vectors (n, dim), whole ones."""
+        return _nearest(x[:, self.dims] * self.weights, self.codebook, self.squared)
 
 
 def _chunks(x: Vectors) -> Iterator[slice]:

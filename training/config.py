@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from model_store.types import NUM_CODES
 from training.data import SplitConfig
 from training.fetch_language_model import DEFAULT
 from training.supervision import SupervisionConfig
@@ -70,18 +71,30 @@ class VectorsConfig:
             raise ValueError("start 'xavier' needs max_epochs above 0")
 
 
+View = Literal["graph", "text", "both"]
+
+
 @dataclass(frozen=True)
 class TokenizerConfig:
     """Quantizers: vectors to 1 macro and 5 micro codes (residual k-means)."""
 
     codebook_size: int = 512
     """Codes of each of the 6 levels."""
+    user_levels: tuple[View, ...] = ("graph", "text", "graph", "graph", "graph", "graph")
+    """What each level tells users apart by, macro first; text is that of their histories."""
+    item_levels: tuple[View, ...] = ("graph", "text", "text", "graph", "graph", "graph")
+    """What each level tells items apart by; where there are no texts, text levels look at the graph."""
     kmeans_iterations: int = 25
     """Lloyd iterations of each level."""
-    text_dim: int = 64
+    text_dim: int = 256
     """Width of the items' text vectors; 0 leaves texts out."""
     text_weight: float = 0.5
-    """Length of text vectors beside graph vectors of length 1."""
+    """Length of text vectors beside graph vectors of length 1, where a level sees both and where evidence is chosen."""
+
+    def __post_init__(self) -> None:
+        for name, levels in (("user_levels", self.user_levels), ("item_levels", self.item_levels)):
+            if len(levels) != NUM_CODES:
+                raise ValueError(f"{name} has {len(levels)} levels; there are {NUM_CODES}")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from model_store.artifact import Artifact
-from model_store.behavior_tokenizer import SideTokenizer
+from model_store.artifact import Artifact, side_of, side_tensors
 from model_store.embeddings import NodeEmbeddings
 from model_store.prompt import PromptEncoder, PromptTemplate, default_template
-from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.soft_tokens import SoftTokenTable
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.vocabulary import Vocabulary
@@ -32,7 +30,7 @@ from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer, codebook_report, train_tokenizer
 from training.word_anchors import style_start, word_anchors
 
-TOKENIZER_FORMAT = 1
+TOKENIZER_FORMAT = 2
 PROJECTOR_FORMAT = 1
 EVALUATION_FORMAT = 1
 NUM_LEVELS = 12
@@ -63,10 +61,7 @@ def tokenizer_stage(
 def trained_tokenizer_of(output: StageOutput, graph: NodeEmbeddings) -> TrainedTokenizer:
     """What `tokenizer_stage` put out."""
     t = output.tensors
-    user, item = (
-        SideTokenizer(MacroQuantizer(t[f"{side}_macro"]), MicroQuantizer(t[f"{side}_micro"]))
-        for side in ("user", "item")
-    )
+    user, item = (side_of(t, side) for side in ("user", "item"))
     embeddings = replace(graph, item_texts=t["item_texts"])
     vocabulary = Vocabulary.from_json(output.facts["vocabulary"])
     return TrainedTokenizer(embeddings, user, item, t["user_codes"], t["item_codes"], vocabulary)
@@ -223,10 +218,8 @@ def sampled(positions: Rows, count: int, seed: int) -> Rows:
 
 def _tensors(trained: TrainedTokenizer) -> dict[str, Any]:
     return {
-        "user_macro": trained.user.macro.codebook,
-        "user_micro": trained.user.micro.codebooks,
-        "item_macro": trained.item.macro.codebook,
-        "item_micro": trained.item.micro.codebooks,
+        **side_tensors(trained.user, "user"),
+        **side_tensors(trained.item, "item"),
         "user_codes": trained.user_codes,
         "item_codes": trained.item_codes,
         "item_texts": trained.embeddings.item_texts,

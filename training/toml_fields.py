@@ -75,7 +75,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         if value not in get_args(kind):
             raise ConfigError(f"{where}: expected one of {', '.join(map(repr, get_args(kind)))}, found {value!r}")
         return value
-    if get_origin(kind) is tuple and isinstance(value, list):
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
         return tuple(_value(get_args(kind)[0], part, where) for part in value)
     if kind is float and type(value) is int:
         return float(value)

@@ -7,21 +7,22 @@ the macro code is the coarse interest, the micro codes are what distinguishes a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import faiss
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.cluster import kmeans_plusplus
 
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings, Vectors
 from model_store.quantizer import Codes, MacroQuantizer, MicroQuantizer
-from model_store.types import NUM_CODES
 from model_store.vocabulary import Vocabulary
 from training.code_meanings import code_meanings
-from training.config import ConfigError, TokenizerConfig
+from training.config import ConfigError, TokenizerConfig, View
 from training.data import Dataset, Pairs
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
@@ -61,7 +62,10 @@ def train_tokenizer(
     embeddings = replace(graph, item_texts=texts)
     histories = history_matrix(train, dataset.num_users, dataset.num_items)
     users, items = joint_users(embeddings, histories), np.concatenate([graph.items, texts], axis=1)
-    user, item = (residual_kmeans(x, config, seed, on_level) for x in (users, items))
+    user_views = level_weights(config.user_levels, metric_of(graph.items), users)
+    item_views = level_weights(config.item_levels, metric_of(graph.users), items)
+    user = residual_kmeans(users, user_views, config, seed, on_level)
+    item = residual_kmeans(items, item_views, config, seed, on_level)
     user_codes, item_codes = user.encode(users), item.encode(items)
     nodes = {"user": (user_codes, histories), "item": (item_codes, sp.identity(dataset.num_items, format="csr"))}
     meanings = {
@@ -84,26 +88,76 @@ def joint_users(embeddings: NodeEmbeddings, histories: Any) -> Vectors:
     return np.concatenate([embeddings.users, texts], axis=1, dtype=np.float32)
 
 
-def residual_kmeans(x: Vectors, config: TokenizerConfig, seed: int, on_level: Advance) -> SideTokenizer:
-    """Six levels of k-means, each over what is left by those before. Shapes: x (n, dim_joint)."""
+def metric_of(others: Vectors) -> Vectors:
+    """What an error in each graph dimension does to scores: the root mean square of the other side's vectors there.
+
+    Quantising with these weights loses the least of the inner products that rank, as the squared error of a score is
+    (x - c) G (x - c) with G the other side's second moments, which a spectral start makes diagonal. (n, dim) -> (dim,)
+    """
+    rms: Vectors = np.sqrt(np.mean(np.square(others), axis=0))
+    return rms
+
+
+def level_weights(levels: Sequence[View], metric: Vectors, x: Vectors) -> Vectors:
+    """Weights of every level on the joint dimensions, (6, dim_joint): 0 on what the level does not look at.
+
+    The graph is seen through its metric (dim_graph,), at the mean length 1; texts as long as they are.
+    Shapes: x (n, dim_joint), the vectors to be told apart.
+    """
+    dim_graph = len(metric)
+    weighted = np.linalg.norm(x[:, :dim_graph] * metric, axis=1).mean()
+    graph = np.concatenate([metric / max(float(weighted), 1e-12), np.zeros(x.shape[1] - dim_graph)])
+    text = np.concatenate([np.zeros(dim_graph), np.ones(x.shape[1] - dim_graph)])
+    if not np.any(x[:, dim_graph:]):
+        levels = ["graph"] * len(levels)
+    weights = {"graph": graph, "text": text, "both": graph + text}
+    return np.array([weights[level] for level in levels], np.float32)
+
+
+def residual_kmeans(
+    x: Vectors, weights: Vectors, config: TokenizerConfig, seed: int, on_level: Advance
+) -> SideTokenizer:
+    """Six levels of k-means, each over what is left by those before, as its weights show it.
+
+    A codeword is the mean of its members' whole residuals, also in what its level does not look at: what text tells of
+    the graph is taken along. Shapes: x (n, dim_joint), weights (6, dim_joint).
+    """
     if len(x) < config.codebook_size:
         raise ConfigError(f"{len(x)} nodes cannot fill codebooks of {config.codebook_size}: lower codebook_size")
     codebooks, left = [], np.ascontiguousarray(x, np.float32)
-    for level in range(NUM_CODES):
-        kmeans = faiss.Kmeans(
-            x.shape[1],
-            config.codebook_size,
-            niter=config.kmeans_iterations,
-            seed=seed + level,
-            min_points_per_centroid=1,  # silences a warning; small data has few nodes a code
-            max_points_per_centroid=len(x),
-        )
-        kmeans.train(left)
-        codebook = np.array(kmeans.centroids, np.float32)
+    for level, seen in enumerate(weights):
+        dims = np.flatnonzero(seen)
+        centroids, codes = _kmeans(left[:, dims] * seen[dims], config, seed + level)
+        codebook = _means(left, codes, config.codebook_size)
+        empty = np.bincount(codes, minlength=config.codebook_size) == 0
+        codebook[np.ix_(empty, dims)] = centroids[empty] / seen[dims]  # a zero would draw nodes that are not its own
         codebooks.append(codebook)
-        left = left - codebook[kmeans.assign(left)[1]]
+        left = left - codebook[codes]
         on_level(1)
-    return SideTokenizer(MacroQuantizer(codebooks[0]), MicroQuantizer(np.stack(codebooks[1:])))
+    macro, micro = MacroQuantizer(codebooks[0], weights[0]), MicroQuantizer(np.stack(codebooks[1:]), weights[1:])
+    return SideTokenizer(macro, micro)
+
+
+def _kmeans(x: Vectors, config: TokenizerConfig, seed: int) -> tuple[Vectors, NDArray[np.int64]]:
+    """Centroids (codebook_size, dim) and the nearest of them for each vector (n, dim)."""
+    kmeans = faiss.Kmeans(
+        x.shape[1],
+        config.codebook_size,
+        niter=config.kmeans_iterations,
+        seed=seed,
+        min_points_per_centroid=1,  # silences a warning; small data has few nodes a code
+        max_points_per_centroid=len(x),
+    )
+    start, _ = kmeans_plusplus(x, config.codebook_size, random_state=seed)  # random nodes would merge clear groups
+    kmeans.train(x, init_centroids=start)
+    return np.array(kmeans.centroids, np.float32), kmeans.assign(x)[1]
+
+
+def _means(x: Vectors, codes: NDArray[np.int64], codebook_size: int) -> Vectors:
+    """Mean of each code's members, zero for a code without any. Shapes: x (n, dim) -> (codebook_size, dim)."""
+    members = sp.csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (codebook_size, len(x)))
+    counts = np.maximum(np.bincount(codes, minlength=codebook_size), 1)
+    return np.asarray((members @ x) / counts[:, None], np.float32)
 
 
 def codebook_report(codes: Codes, codebook_size: int) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from model_store.artifact import INDEX_FILE, Contents, read_contents, write_contents
+from model_store.artifact import INDEX_FILE, Contents, read_contents, side_of, side_tensors, write_contents
+from model_store.behavior_tokenizer import SideTokenizer
 from model_store.errors import ArtifactCorrupt
+from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.tensor_file import load_tensors, save_tensors
 from tests.artifacts import ITEM_IDS, NUM_ITEMS, NUM_USERS, USER_IDS, tiny_language_model, tiny_parts
 
@@ -86,3 +88,16 @@ def test_a_file_without_one_of_its_tensors_is_named(folder, name):
     with pytest.raises(ArtifactCorrupt) as caught:
         read_contents(folder, FILES)
     assert caught.value.file.endswith(name)
+
+
+def test_level_weights_are_kept_with_the_codebooks():
+    """A side comes back as it was, with weights and without."""
+    codebooks = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)
+    weights = np.random.default_rng(1).uniform(0, 1, (6, 3)).astype(np.float32)
+    for own in (weights, None):
+        macro = MacroQuantizer(codebooks[0], None if own is None else own[0])
+        micro = MicroQuantizer(codebooks[1:], None if own is None else own[1:])
+        back = side_of(side_tensors(SideTokenizer(macro, micro), "user"), "user")
+        x = np.random.default_rng(2).normal(size=(20, 3)).astype(np.float32)
+        np.testing.assert_array_equal(back.encode(x), SideTokenizer(macro, micro).encode(x))
+        assert (back.macro.weights is None) == (own is None)

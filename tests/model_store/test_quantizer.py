@@ -47,6 +47,23 @@ def test_micro_codes_are_greedy_level_after_level(seed, n):
         left = left - codebook[codes[:, level]]
 
 
+@settings(max_examples=25)
+@given(seeds, st.integers(1, 30))
+def test_levels_compare_through_their_weights(seed, n):
+    """Nearest by weighted differences; what is left for the next level is the whole residual."""
+    rng = np.random.default_rng(seed)
+    x, codebooks = rng.normal(size=(n, 7)).astype(np.float32), rng.normal(size=(5, 16, 7)).astype(np.float32)
+    weights = (rng.uniform(0.5, 2, (5, 7)) * (rng.random((5, 7)) < 0.7)).astype(np.float32)
+    weights[:, 0] = 1
+    macro = MacroQuantizer(codebooks[0], weights[0]).encode(x)
+    np.testing.assert_array_equal(macro, brute_force(x * weights[0], codebooks[0] * weights[0]))
+    codes = MicroQuantizer(codebooks, weights).encode(x)
+    left = x
+    for level, codebook in enumerate(codebooks):
+        np.testing.assert_array_equal(codes[:, level], brute_force(left * weights[level], codebook * weights[level]))
+        left = left - codebook[codes[:, level]]
+
+
 def test_micro_decode_is_the_sum_of_the_codewords():
     """One codeword a level, added up."""
     codebooks = np.random.default_rng(0).normal(size=(5, 8, 3)).astype(np.float32)

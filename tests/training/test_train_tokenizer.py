@@ -16,17 +16,23 @@ from training.train_tokenizer import (
     codebook_report,
     history_matrix,
     joint_users,
+    level_weights,
+    metric_of,
     residual_kmeans,
     train_tokenizer,
 )
 
 COLOURS = ("red", "blue", "green", "amber", "violet", "silver")
 NUM_USERS, NUM_ITEMS = 18, 36
-SEED = 21
-"""Of a random start with one node of each colour; k-means from another may leave two colours in one code."""
+SEED = 0
 CONFIG = TokenizerConfig(codebook_size=6, kmeans_iterations=20, text_dim=4, text_weight=0.5)
 PAIRS = [(user, item) for user in range(NUM_USERS) for item in range(NUM_ITEMS) if user % 6 == item % 6]
 TRAIN = Pairs(*(np.array(rows, np.int64) for rows in zip(*PAIRS, strict=True)))
+
+
+def alike(dim: int) -> np.ndarray:
+    """Weights of levels that see every dimension alike."""
+    return np.ones((6, dim), np.float32)
 
 
 @pytest.fixture
@@ -92,7 +98,7 @@ def test_every_level_brings_the_decoded_vector_closer():
     """What six levels leave of random vectors falls with each level; `on_level` hears of all six."""
     x = np.random.default_rng(2).normal(size=(200, 8)).astype(np.float32)
     heard: list[int] = []
-    side = residual_kmeans(x, replace(CONFIG, codebook_size=16), 0, heard.append)
+    side = residual_kmeans(x, alike(8), replace(CONFIG, codebook_size=16), 0, heard.append)
     codes = side.encode(x)
     decoded = [side.macro.decode(codes[:, 0])]
     for level in range(5):
@@ -105,7 +111,7 @@ def test_every_level_brings_the_decoded_vector_closer():
 def test_the_same_seed_gives_the_same_codebooks():
     """Byte for byte; another seed gives others."""
     x = np.random.default_rng(2).normal(size=(60, 4)).astype(np.float32)
-    first, again, other = (residual_kmeans(x, CONFIG, seed, lambda _: None) for seed in (0, 0, 7))
+    first, again, other = (residual_kmeans(x, alike(4), CONFIG, seed, lambda _: None) for seed in (0, 0, 7))
     assert first.macro.codebook.tobytes() == again.macro.codebook.tobytes()
     assert first.micro.codebooks.tobytes() == again.micro.codebooks.tobytes()
     assert first.macro.codebook.tobytes() != other.macro.codebook.tobytes()
@@ -114,7 +120,48 @@ def test_the_same_seed_gives_the_same_codebooks():
 def test_too_few_nodes_for_the_codebooks_are_refused():
     """The message says how many there are and which key to lower."""
     with pytest.raises(ConfigError, match=r"5 nodes .* lower codebook_size"):
-        residual_kmeans(np.eye(5, dtype=np.float32), CONFIG, 0, lambda _: None)
+        residual_kmeans(np.eye(5, dtype=np.float32), alike(5), CONFIG, 0, lambda _: None)
+
+
+def test_levels_see_what_they_are_told_to():
+    """Graph dimensions through the metric at mean length 1, text as it is; without texts every level sees the graph."""
+    x = np.array([[3, 4, 1], [3, 4, 0]], np.float32)
+    weights = level_weights(["graph", "text", "both", "graph", "graph", "text"], np.array([1, 0.5], np.float32), x)
+    length = np.hypot(3, 2)
+    np.testing.assert_allclose(weights[0], [1 / length, 0.5 / length, 0], rtol=1e-6)
+    np.testing.assert_array_equal(weights[1], [0, 0, 1])
+    np.testing.assert_allclose(weights[2], weights[0] + weights[1])
+    textless = level_weights(["text"] * 6, np.ones(2, np.float32), x * np.array([1, 1, 0], np.float32))
+    np.testing.assert_allclose(textless, np.tile([0.2, 0.2, 0], (6, 1)))
+
+
+def test_a_text_level_tells_texts_apart_and_takes_the_graph_along():
+    """Two texts, each with its own place in the graph: the text code alone brings the graph part closer."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(40) % 2
+    text = np.eye(2, dtype=np.float32)[kind]
+    graph = np.where(kind[:, None] == 0, 1.0, -1.0) + 0.01 * rng.normal(size=(40, 2))
+    x = np.concatenate([graph, text], axis=1).astype(np.float32)
+    weights = np.tile(np.array([0, 0, 1, 1], np.float32), (6, 1))
+    side = residual_kmeans(x, weights, replace(CONFIG, codebook_size=2), 0, lambda _: None)
+    codes = side.encode(x)
+    assert len(set(zip(kind, codes[:, 0], strict=True))) == 2
+    np.testing.assert_allclose(side.macro.decode(codes[:, 0])[:, :2], graph, atol=0.1)
+
+
+def test_the_metric_keeps_what_ranks():
+    """Scores are rebuilt better from codes chosen in the other side's metric than from codes of plain distances."""
+    rng = np.random.default_rng(0)
+    scale = 0.5 ** np.arange(8)
+    users, items = (rng.normal(size=(300, 8)).astype(np.float32) for _ in range(2))
+    users *= scale.astype(np.float32)
+    config = replace(CONFIG, codebook_size=4)
+    seen = np.tile(metric_of(users), (6, 1)), alike(8)
+    errors = []
+    for weights in seen:
+        side = residual_kmeans(items, weights, config, 0, lambda _: None)
+        errors.append(np.square(users @ (items - side.decode(side.encode(items))).T).mean())
+    assert errors[0] < 0.8 * errors[1]
 
 
 def test_the_report_of_known_codes():
