@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install redis demo test check vllm test-vllm up down smoke clean
+.PHONY: help install redis prometheus dashboards demo test check vllm test-vllm up down smoke clean
 
 # The newest of these that is 3.11 or newer; name another with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -41,6 +41,12 @@ $(STAMP):
 redis: $(STAMP) ## find or install a real redis-server for the tests
 	@sh tests/install_redis.sh $(BIN)
 
+prometheus: $(STAMP) ## find or fetch a real prometheus for the tests
+	@sh tests/install_prometheus.sh $(VENV)/prometheus
+
+dashboards: $(STAMP) ## write the Grafana dashboards from docker/grafana/boards
+	@PYTHONPATH=docker/grafana $(BIN)/python -m boards docker/grafana/dashboards
+
 demo: $(STAMP) ## train the movie demo, serve it, ask it (DEMO_EXIT=1: stop after the answers)
 	@$(BIN)/beat-train run $(CONFIG) --store $(STORE)
 	@$(BIN)/beat-serve demo --store $(STORE) --port $(PORT) $(if $(filter-out 0,$(DEMO_EXIT)),--exit)
@@ -51,7 +57,7 @@ check: $(STAMP) ## lint, format, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: check redis ## check, then every test that needs no vLLM
+test: check redis prometheus ## check, then every test that needs no vLLM
 	@$(BIN)/python -m pytest
 
 $(VLLM_VENV)/.installed:

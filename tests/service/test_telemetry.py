@@ -36,6 +36,7 @@ def test_a_stage_that_raises_is_timed_as_an_error():
         (LanguageModelTimeout(1.0), "timeout"),
         (Overloaded("it"), "overloaded"),
         (asyncio.CancelledError(), "cancelled"),
+        (GeneratorExit(), "cancelled"),
         (RuntimeError(), "error"),
     ],
 )

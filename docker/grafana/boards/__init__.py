@@ -1,0 +1,1 @@
+"""Source of the Grafana dashboards: `make dashboards` writes them as JSON into docker/grafana/dashboards."""
