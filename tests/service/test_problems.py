@@ -3,7 +3,7 @@
 from service import errors
 from service.errors import ServiceError
 from service.problems import STATUS_OF
-from tests.artifacts import USER_IDS
+from tests.artifacts import ITEM_IDS, USER_IDS
 
 
 def test_every_error_of_the_tree_has_a_status():
@@ -14,7 +14,7 @@ def test_every_error_of_the_tree_has_a_status():
 
 async def test_failures_of_one_status_are_told_apart_by_their_type(service):
     """404 for a user, an item and a path: three types; a status that says all has none of ours."""
-    user = await service.client.post("/recommend", json={"user_id": "nobody"})
+    user = await service.client.post("/explain", json={"user_id": "nobody", "item_id": ITEM_IDS[0]})
     item = await service.client.post("/explain", json={"user_id": USER_IDS[0], "item_id": 999_999})
     path = await service.client.get("/nothing")
     assert [(answer.status_code, answer.json()["type"], answer.json()["title"]) for answer in (user, item, path)] == [
