@@ -14,12 +14,14 @@ from rich.table import Table
 
 from model_store.errors import ModelStoreError
 from model_store.store import LATEST, ModelStore
+from service.api_keys import Scope, make_key
 from service.app import create_app
-from service.bootstrap import Components, build_components
+from service.bootstrap import Components
 from service.http_protocol import OneWriteProtocol
 from service.logs import configure_logs
 from service.setting_options import PORT, STORE, takes_settings, wrong_setting
 from service.settings import Settings, SettingsError, unknown_variables, without_secrets
+from service.versions import Versions
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Recommendations, and why: the online side of BEAT.")
 console = Console()
@@ -41,15 +43,15 @@ def run(settings: Settings) -> None:
     Every option is also an environment variable; the option wins.
     """
     try:
-        components = build_components(settings)
+        versions = Versions(settings)
         listener = _listen(settings.host, settings.port)
     except SettingsError as error:
         raise wrong_setting(error) from error
     except (ModelStoreError, OSError) as error:
         console.print(f"[red]beat-serve cannot start:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
-    _print_what_is_served(settings, components, listener)
-    _serve(settings, components, listener)
+    _print_what_is_served(settings, versions.current, listener)
+    _serve(settings, versions, listener)
 
 
 @app.command()
@@ -103,6 +105,19 @@ def load(
         raise typer.Exit(1)
 
 
+@app.command()
+def new_key(
+    name: Annotated[str, typer.Argument(help="Who will use it: letters, digits and underscores.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it is for; several may be given.")] = ["serve"],  # noqa: B006
+) -> None:
+    """Make an API key: prints the key for its user, and the entry for BEAT_API_KEYS, which holds only its hash."""
+    try:
+        made = make_key(name, frozenset(scope))
+    except ValueError as error:
+        raise typer.BadParameter(f"expected {error}") from error
+    console.print(f"[bold]key[/]    {made.secret}\n[bold]entry[/]  {made.entry}", highlight=False, soft_wrap=True)
+
+
 def _listen(host: str, port: int) -> socket.socket:
     """A listening socket, so that port 0 is known before it is printed. Raises OSError, naming the address."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -132,11 +147,11 @@ def _print_what_is_served(settings: Settings, components: Components, listener: 
         console.print(f"[yellow]{variable} is no setting: is {meant} meant?[/]", highlight=False)
 
 
-def _serve(settings: Settings, components: Components, listener: socket.socket) -> None:
+def _serve(settings: Settings, versions: Versions, listener: socket.socket) -> None:
     configure_logs(settings.log_level, access_log=settings.access_log)
     gc.freeze()  # what was loaded lives as long as the process: the collector need not walk it during requests
     config = uvicorn.Config(
-        create_app(components),
+        create_app(versions),
         log_config=None,
         access_log=settings.access_log,
         server_header=False,

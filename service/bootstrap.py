@@ -7,6 +7,7 @@ from model_store.artifact import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
+from service.adapters.rate_limiter import MemoryRateLimiter, RedisRateLimiter
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.adapters.vllm_model import VllmModel
@@ -14,7 +15,7 @@ from service.directory import Directory
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer, PromptMaker
-from service.interfaces import LanguageModel, Retriever, TokenCache
+from service.interfaces import LanguageModel, RateLimiter, Retriever, TokenCache
 from service.item_search import ItemSearch
 from service.recommender import Recommender
 from service.settings import MEMORY_CACHE, Settings
@@ -42,9 +43,9 @@ class Components:
         if self.engine is not None:
             self.engine.start()
 
-    async def close(self) -> None:
-        """Give back what the parts hold."""
-        if self.engine is not None:
+    async def close(self, *, with_engine: bool = True) -> None:
+        """Give back what the parts hold; not the engine where another version goes on with it."""
+        if self.engine is not None and with_engine:
             await self.engine.close()
         await self.token_cache.close()
 
@@ -55,14 +56,22 @@ class Components:
         return {"model": Part("ok", self.artifact.version), "token_cache": cache, "language_model": engine}
 
 
-def build_components(settings: Settings, make_language_model: Callable[[], LanguageModel] | None = None) -> Components:
+def build_components(
+    settings: Settings,
+    make_language_model: Callable[[], LanguageModel] | None = None,
+    *,
+    served: Components | None = None,
+) -> Components:
     """The parts for these settings; `make_language_model` takes the place of what `settings.llm` names.
 
-    Raises ModelStoreError when the version cannot be served. The language model is not loaded yet: see `start`.
+    Beside an already `served` version they go on with its metrics, and with its engine where both have the same LLM.
+    Raises ModelStoreError when the version cannot be served. A new engine has loaded nothing yet: see `start`.
     """
-    artifact = ModelStore(settings.store).load(settings.version)
-    telemetry = Telemetry()
-    telemetry.set_artifact(artifact.manifest)
+    store = ModelStore(settings.store)
+    llm = store.manifest(settings.version).language_model
+    engine = served.engine if served is not None and served.artifact.manifest.language_model == llm else None
+    artifact = store.load(settings.version, verify_language_model=engine is None)
+    telemetry = Telemetry() if served is None else served.telemetry
     cache = _token_cache(settings, artifact, telemetry)
     users = Users(
         ids=artifact.user_ids,
@@ -74,7 +83,8 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
     )
     labels = Labels(artifact.vocabulary)
     make = make_language_model or _language_model(settings, artifact, telemetry)
-    engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry) if make else None
+    if engine is None and make is not None:
+        engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry)
     recommender = Recommender(
         version=artifact.version,
         users=users,
@@ -107,6 +117,19 @@ def build_components(settings: Settings, make_language_model: Callable[[], Langu
     )
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
     return Components(artifact, recommender, explainer, similar_items, directory, cache, engine, telemetry)
+
+
+def rate_limiter(settings: Settings, telemetry: Telemetry) -> RateLimiter | None:
+    """What counts how often each API key asks, for all versions; None without a limit."""
+    rate_per_s, burst = settings.rate_limit_per_s, settings.rate_limit_burst
+    if not rate_per_s:
+        return None
+    if settings.redis == MEMORY_CACHE:
+        return MemoryRateLimiter(rate_per_s=rate_per_s, burst=burst)
+    timeout_s = settings.redis_timeout_ms / 1e3
+    return RedisRateLimiter(
+        settings.redis, rate_per_s=rate_per_s, burst=burst, timeout_s=timeout_s, telemetry=telemetry
+    )
 
 
 def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> TokenCache:

@@ -7,10 +7,17 @@ ServiceError
 ├── NotReady(part, retry_after_s)
 ├── Overloaded(part, retry_after_s)
 ├── LanguageModelUnavailable(reason, retry_after_s)
-└── LanguageModelTimeout(timeout_s)
+├── LanguageModelTimeout(timeout_s)
+├── Unauthenticated
+├── Forbidden(scope)
+├── RateLimited(wait_s)
+├── VersionRefused(version, reason)
+└── NothingToRollBackTo
 
 The HTTP status of each stands in one table, in `service/problems.py`.
 """
+
+import math
 
 from model_store.types import ItemId, UserId
 
@@ -79,3 +86,42 @@ class LanguageModelTimeout(ServiceError):
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         super().__init__(f"the language model did not finish within {timeout_s:g} s")
+
+
+class Unauthenticated(ServiceError):
+    """No key was presented where one is needed, or one that nobody has."""
+
+    def __init__(self) -> None:
+        super().__init__("this needs a known API key: Authorization: Bearer KEY")
+
+
+class Forbidden(ServiceError):
+    """The key that was presented is not for this."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"this needs an API key with the scope {scope!r}")
+
+
+class RateLimited(ServiceError):
+    """The caller has asked more often than is agreed."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.retry_after_s = math.ceil(wait_s)
+        super().__init__("this API key has asked more often than it may")
+
+
+class VersionRefused(ServiceError):
+    """A model version cannot be served; the one that is served goes on."""
+
+    def __init__(self, version: str, reason: str) -> None:
+        self.version = version
+        self.reason = reason
+        super().__init__(f"version {version!r} is refused: {reason}")
+
+
+class NothingToRollBackTo(ServiceError):
+    """No other version has been served since the start."""
+
+    def __init__(self) -> None:
+        super().__init__("no other version has been served since the start")

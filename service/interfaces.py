@@ -1,9 +1,10 @@
-"""The three seams of the service. An adapter need not inherit; contract tests run over every one of them.
+"""The seams of the service. An adapter need not inherit; contract tests run over every one of them.
 
 | Protocol | adapters |
 | --- | --- |
 | Retriever | faiss, exact (numpy) |
 | TokenCache | Redis, memory |
+| RateLimiter | Redis, memory |
 | LanguageModel | vLLM over HTTP, transformers in process |
 """
 
@@ -63,6 +64,18 @@ class TokenCache(Protocol):
 
     async def check(self) -> Part:
         """Whether the cache answers now."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections. Calling it twice is no error."""
+        ...
+
+
+class RateLimiter(Protocol):
+    """How often each caller may ask. One that is down lets everything pass: it never raises into a request."""
+
+    async def wait_s(self, caller: str) -> float:
+        """0 when the caller may ask now, which is counted; else the seconds until it may."""
         ...
 
     async def close(self) -> None:

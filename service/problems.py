@@ -12,16 +12,22 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from service.errors import (
+    Forbidden,
     LanguageModelTimeout,
     LanguageModelUnavailable,
+    NothingToRollBackTo,
     NotReady,
     Overloaded,
+    RateLimited,
     ServiceError,
+    Unauthenticated,
     UnknownHistory,
     UnknownItem,
     UnknownUser,
+    VersionRefused,
 )
 from service.logs import request_id
+from service.security_headers import SECURITY_HEADERS
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -34,6 +40,11 @@ STATUS_OF: Final[Mapping[type[ServiceError], int]] = MappingProxyType(
         Overloaded: 429,
         LanguageModelUnavailable: 503,
         LanguageModelTimeout: 504,
+        VersionRefused: 409,
+        NothingToRollBackTo: 409,
+        Unauthenticated: 401,
+        Forbidden: 403,
+        RateLimited: 429,
     }
 )
 """Every failure of our own and its status; a test holds it against the error tree."""
@@ -48,7 +59,9 @@ _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 def problem(error: ServiceError) -> Response:
     """The answer to a failure of our own; its type names the error: urn:beat-serve:problem:unknown-user."""
     words = _WORD.sub(" ", type(error).__name__).lower()
-    headers = {"retry-after": str(error.retry_after_s)} if error.retry_after_s is not None else None
+    headers = {"retry-after": str(error.retry_after_s)} if error.retry_after_s is not None else {}
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = "Bearer"  # RFC 9110, 11.6.1: a 401 says how to do better
     kind = f"urn:beat-serve:problem:{words.replace(' ', '-')}"
     return _response(STATUS_OF[type(error)], str(error), headers, kind=kind, title=words.capitalize())
 
@@ -98,4 +111,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _our_mistake(request: Request, error: Exception) -> Response:
     """Starlette logs the trace after this answer has gone; the client gets the id to ask about it."""
     detail = "The service made a mistake. Its log has the trace under this request id."
-    return _response(500, detail, {"x-request-id": request_id.get()})
+    return _response(500, detail, {**SECURITY_HEADERS, "x-request-id": request_id.get()})

@@ -1,13 +1,14 @@
-"""What every request is given before anything else sees it: an id, and a place in the metrics."""
+"""What every request is given before anything else sees it: an id, a place in the metrics, safe headers."""
 
 import re
 import secrets
 import time
+from collections.abc import Iterable
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.logs import request_id
+from service.security_headers import RAW_SECURITY_HEADERS
 from service.telemetry import Telemetry
 
 _SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -30,13 +31,18 @@ class RequestScope:
         self._telemetry.request_begins()
         started, status = time.perf_counter(), 500  # what the layer above answers if nothing is sent here
         current = _request_id(scope)
+        answered_id = current.encode()
         request_id.set(current)  # never reset: the server logs a failure after this frame has gone, in the same task
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = current
+                message["headers"] = [
+                    *_missing(message["headers"]),
+                    *message["headers"],
+                    (b"x-request-id", answered_id),
+                ]
             await send(message)
 
         try:
@@ -51,3 +57,9 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _SANE_REQUEST_ID.fullmatch(value):
             return str(value.decode())
     return secrets.token_hex(8)
+
+
+def _missing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The security headers that the answer does not set otherwise, as the page of the API does."""
+    present = {name for name, _ in headers}
+    return [header for header in RAW_SECURITY_HEADERS if header[0] not in present]

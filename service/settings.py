@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
+from service.api_keys import ApiKeys
+
 RetrieverName = Literal["faiss", "exact"]
 Dtype = Literal["bfloat16", "float32"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -46,6 +48,9 @@ class Settings:
 
     store: Annotated[Path, About("Folder of published versions.")] = Path("model_store/artifacts")
     version: Annotated[str, About("Version to serve.")] = "latest"
+    latest_check_interval_s: Annotated[
+        float, About("Seconds between looks at which version is the latest; 0 never looks.", 0, 86_400)
+    ] = 10.0
     host: Annotated[str, About("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, About("Port to listen on; 0 takes a free one.", 0, 65_535)] = 8000
     redis: Annotated[str, About("Token cache: a redis:// URL, or memory:// to keep tokens in this process.")] = (
@@ -73,6 +78,13 @@ class Settings:
         float, About("Seconds between canary generations that tell whether the LLM really answers.", 0.1, 86_400)
     ] = 30.0
     max_tokens: Annotated[int, About("Tokens an explanation may have when the request does not say.", 1, 256)] = 64
+    api_keys: Annotated[
+        str, About("Who may ask: NAME:SCOPES:SHA256 for each key, as `beat-serve new-key` prints it; empty: anybody.")
+    ] = ""
+    rate_limit_per_s: Annotated[
+        float, About("Requests a second that one API key may make on average; 0: any number.", 0, 1e6)
+    ] = 0.0
+    rate_limit_burst: Annotated[int, About("Requests that one API key may make at once.", 1, 1_000_000)] = 50
     log_level: Annotated[LogLevel, About("Least severe level that is logged.")] = "info"
     access_log: Annotated[bool, About("Log one line a request.")] = False
 
@@ -87,6 +99,16 @@ class Settings:
             raise SettingsError("redis", without_secrets(self.redis), "memory:// or redis://HOST:PORT/DB")
         if self.llm not in ("transformers", "vllm", "none") and not _is_url(self.llm, "http", "https"):
             raise SettingsError("llm", without_secrets(self.llm), "transformers, vllm, none or http://HOST:PORT")
+        try:
+            self.keys()
+        except ValueError as error:
+            raise SettingsError("api_keys", "***", str(error)) from None
+        if self.rate_limit_per_s and not self.api_keys:
+            raise SettingsError("rate_limit_per_s", self.rate_limit_per_s, "0 without api_keys: it is counted by key")
+
+    def keys(self) -> ApiKeys:
+        """The API keys."""
+        return ApiKeys(self.api_keys)
 
     @property
     def llm_url(self) -> str | None:
@@ -96,8 +118,8 @@ class Settings:
         return LOCAL_VLLM if self.llm == "vllm" else self.llm.rstrip("/").removesuffix("/v1")
 
     def printable(self) -> dict[str, str]:
-        """Every setting as text, passwords in URLs masked."""
-        return {field.name: without_secrets(str(getattr(self, field.name))) for field in dataclasses.fields(self)}
+        """Every setting as text, passwords in URLs and digests of keys masked."""
+        return {name: without_secrets(str(getattr(self, name))) for name in SETTINGS} | {"api_keys": str(self.keys())}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """The routes, a module for each kind of question."""
 
-from service.routes import browse, explain, health, recommend
+from service.routes import admin, browse, docs, explain, health, recommend
 
-ROUTERS = (recommend.router, explain.router, browse.router, health.router)
+ROUTERS = (recommend.router, explain.router, browse.router, health.router, docs.router)
+
+ADMIN_ROUTERS = (admin.router,)
+"""Only where an API key with the scope `admin` is set."""

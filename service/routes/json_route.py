@@ -63,8 +63,9 @@ def problems(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]
 
 
 async def _components(request: Request) -> Components:  # async: FastAPI sends plain functions to a thread
-    components: Components = request.app.state.components
+    components: Components = request.scope["components"]
     return components
 
 
 ComponentsDep = Annotated[Components, Depends(_components)]
+"""The version that answers this request."""

@@ -10,19 +10,25 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.bootstrap import Components, build_components
+from service.bootstrap import Components
 from service.settings import Settings
+from service.versions import Versions
 from tests.artifacts import tiny_artifact
 from tests.fakes import FakeLanguageModel
 
 
 @dataclass(frozen=True)
 class RunningApp:
-    """The application's parts, its language model and a client that speaks to it without a network."""
+    """The application's versions, its language model and a client that speaks to it without a network."""
 
-    components: Components
+    versions: Versions
     model: FakeLanguageModel
     client: httpx.AsyncClient
+
+    @property
+    def components(self) -> Components:
+        """The parts of the current version."""
+        return self.versions.current
 
     def metric(self, name: str, **labels: str) -> float:
         """A sample's value, 0 when there is none."""
@@ -50,14 +56,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def running(settings: Settings) -> AsyncIterator[RunningApp]:
     """The application between its start and its stop."""
     model = FakeLanguageModel()
-    components = build_components(settings, None if settings.llm == "none" else lambda: model)
-    app = create_app(components)
+    versions = Versions(settings, None if settings.llm == "none" else lambda: model)
+    app = create_app(versions)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://svc") as client,
     ):
-        started = RunningApp(components, model, client)
+        started = RunningApp(versions, model, client)
         await started.until_explaining()
         yield started
 

@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from service.app import create_app
-from service.bootstrap import build_components
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
 from service.schemas.common import Problem
 from service.settings import Settings
+from service.versions import Versions
 from tests.artifacts import ITEM_IDS, USER_IDS
 from tests.service.conftest import running
 
@@ -153,7 +153,7 @@ async def test_overload_and_timeouts_have_their_status(service, fault, status):
 
 async def test_before_the_language_model_has_loaded_only_explanations_wait(store):
     """The application without its start: the language model is still starting."""
-    app = create_app(build_components(Settings(store=store)))
+    app = create_app(Versions(Settings(store=store)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://svc") as client:
         assert (await client.post("/recommend", json={"user_id": USER_IDS[0]})).status_code == 200
         answer = await client.post("/explain", json=EXPLAIN)
