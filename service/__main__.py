@@ -14,7 +14,7 @@ from rich.table import Table
 
 from model_store.errors import ModelStoreError
 from model_store.store import LATEST, ModelStore
-from service.api_keys import Scope, make_key
+from service.api_keys import make_key
 from service.app import create_app
 from service.bootstrap import Components
 from service.http_protocol import OneWriteProtocol
@@ -108,11 +108,11 @@ def load(
 @app.command()
 def new_key(
     name: Annotated[str, typer.Argument(help="Who will use it: letters, digits and underscores.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it is for; several may be given.")] = ["serve"],  # noqa: B006
+    scopes: Annotated[str, typer.Option(help="What it is for: serve, admin or serve+admin.")] = "serve",
 ) -> None:
     """Make an API key: prints the key for its user, and the entry for BEAT_API_KEYS, which holds only its hash."""
     try:
-        made = make_key(name, frozenset(scope))
+        made = make_key(name, scopes)
     except ValueError as error:
         raise typer.BadParameter(f"expected {error}") from error
     console.print(f"[bold]key[/]    {made.secret}\n[bold]entry[/]  {made.entry}", highlight=False, soft_wrap=True)

@@ -68,10 +68,10 @@ class NewKey:
     entry: str
 
 
-def make_key(name: str, scopes: frozenset[Scope]) -> NewKey:
-    """A key of 256 random bits. Raises ValueError for a name or scopes that no entry can have."""
+def make_key(name: str, scopes: str) -> NewKey:
+    """A key of 256 random bits; scopes as in an entry, "serve+admin". ValueError for what no entry can have."""
     secret = _PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-    entry = f"{name}:{'+'.join(sorted(scopes))}:{sha256(secret.encode()).hexdigest()}"
+    entry = f"{name}:{scopes}:{sha256(secret.encode()).hexdigest()}"
     _parse(entry)
     return NewKey(secret, entry)
 

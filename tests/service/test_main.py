@@ -123,13 +123,20 @@ def test_a_taken_port_is_one_clear_line(store):
     assert f"127.0.0.1:{port}" in result.output
 
 
+def _lasting(answer: httpx.Response) -> str:
+    """The answer without what is its own each time."""
+    return str(
+        {name: value for name, value in answer.json().items() if name not in ("recommendation_id", "timings_ms")}
+    )
+
+
 async def test_redis_stopping_and_coming_back_is_seen_by_no_client(store, redis_server):
     """Every answer stays 200 and the same while Redis is killed under load and started again; a metric counts it."""
     async with running(Settings(store=store, redis=redis_server.url, redis_timeout_ms=500)) as service:
 
-        async def ask(times: int) -> set[tuple[int, bytes]]:
+        async def ask(times: int) -> set[tuple[int, str]]:
             answers = await asyncio.gather(*(service.client.post("/recommend", json=RECOMMEND) for _ in range(times)))
-            return {(answer.status_code, answer.content) for answer in answers}
+            return {(answer.status_code, _lasting(answer)) for answer in answers}
 
         async def cache_state() -> str:
             return str((await service.client.get("/readyz")).json()["parts"]["token_cache"]["state"])
@@ -172,3 +179,11 @@ def test_help_is_there(command):
     result = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert ("BEAT_STORE" if command[0] == "run" else "run") in result.output
+
+
+def test_a_new_key_is_printed_once_with_the_entry_for_the_settings():
+    """The entry is one that the settings take, and holds the key's hash."""
+    result = CliRunner().invoke(app, ["new-key", "ops", "--scopes", "serve+admin"])
+    key, entry = (line.split()[-1] for line in result.output.splitlines())
+    assert Settings(api_keys=entry).keys().find(key.encode()) is not None
+    assert CliRunner().invoke(app, ["new-key", "ops", "--scopes", "root"]).exit_code == 2

@@ -5,7 +5,7 @@ from service.settings import Settings
 from tests.artifacts import tiny_artifact
 from tests.service.conftest import running
 
-OPS = make_key("ops", frozenset({"admin"}))
+OPS = make_key("ops", "admin")
 HEADERS = {"authorization": f"Bearer {OPS.secret}"}
 
 
