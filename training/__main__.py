@@ -14,9 +14,11 @@ from rich.markup import escape
 
 from model_store.errors import ModelStoreError
 from training.config import ConfigError, RunConfig, read_config
-from training.data import DataError
+from training.data import DataError, SplitConfig
+from training.data.imports import ColumnMap, Form, ImportConfig, SplitBy, TimeUnit, import_dataset
 from training.data.wheels import DownloadError
 from training.fetch_language_model import LanguageModelNotFetched
+from training.progress import console, counted
 from training.toml_fields import documented
 
 DEFAULT_STORE = Path("model_store/artifacts")
@@ -84,6 +86,46 @@ def evaluate(
         report = evaluate_version(store, version, data, rows, allow_leak=allow_leak)
         if json_out:
             json_out.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+@app.command("import")
+def import_data(
+    form: Annotated[Form, typer.Argument(help="What the files are; docs/data.md shows each form.")],
+    source: Annotated[Path, typer.Argument(help="Folder of the files.")],
+    target: Annotated[Path, typer.Argument(help="Folder of the data set to make; replaces one of the same name.")],
+    name: Annotated[str, typer.Option(help="Of the data set; the folder's unless given.")] = "",
+    k_core: Annotated[int, typer.Option(help="Keep users and items with this many of each other.", min=0)] = 0,
+    split: Annotated[
+        SplitBy, typer.Option(help="auto: the data's own, else by time, else random; none: left to each run.")
+    ] = SplitBy.AUTO,
+    valid_share: Annotated[float, typer.Option(help="Of each user's liked interactions.")] = SplitConfig.valid_share,
+    test_share: Annotated[float, typer.Option(help="The same for the test part.")] = SplitConfig.test_share,
+    seed: Annotated[int, typer.Option(help="Of a random split.")] = SplitConfig.seed,
+    liked_from: Annotated[float, typer.Option(help="Lowest rating that is liking.")] = SplitConfig.min_rating,
+    max_malformed: Annotated[int, typer.Option(help="Malformed rows to leave out; with more it fails.", min=0)] = 0,
+    column: Annotated[
+        list[str] | None, typer.Option(help="TABLE.COLUMN=THEIRS; twice for one column: both, joined.")
+    ] = None,
+    file: Annotated[list[str] | None, typer.Option(help="TABLE=PATTERN of its files.")] = None,
+    fact: Annotated[list[str] | None, typer.Option(help="KIND=COLUMN of items that tells facts.")] = None,
+    list_separator: Annotated[str, typer.Option(help='Between the values of a list in a text; "|" unless given.')] = "",
+    delimiter: Annotated[str, typer.Option(help="Between the values of a row; as the file ends unless given.")] = "",
+    time_unit: Annotated[TimeUnit, typer.Option(help="Of times that are numbers.")] = "s",
+) -> None:
+    """Make a data set folder, for `run --data`, out of files in one of several forms, and print its data card."""
+    with _one_line_errors():
+        mapping = ColumnMap.of_flags(
+            column or (), file or (), fact or (),
+            list_separator=list_separator, delimiter=delimiter, time_unit=time_unit,
+        )  # fmt: skip
+        held_out = SplitConfig(seed, liked_from, valid_share, test_share)
+        told = ImportConfig(form, mapping, name, k_core, split, held_out, max_malformed)
+        with counted("Importing", 0, "rows") as advance:
+            card = import_dataset(source, target, told, on_rows=advance)
+        console.print(card.shown(), soft_wrap=True)
+        console.print(
+            f"[green]imported[/green] {card.name} to {target}; train with: beat-train run CONFIG --data {target}"
+        )
 
 
 @app.command()

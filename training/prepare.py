@@ -9,7 +9,7 @@ from textwrap import indent
 import numpy as np
 
 from training.config import RunConfig
-from training.data import Dataset, Split, check_leaks, digest, split
+from training.data import Dataset, DatasetError, Split, check_leaks, digest, split
 from training.data_source import read_data
 from training.progress import console, stage
 from training.stages import stage_key
@@ -32,7 +32,10 @@ class Prepared:
 
 
 def prepare(config: RunConfig, folder: Path | None) -> Prepared:
-    """Read, split and, where the data has no explanations, write them; LeakError if a held-out one was trained on."""
+    """Read, split and, where the data has no explanations, write them.
+
+    LeakError if a held-out one was trained on, DatasetError if there is none to train on.
+    """
     with stage("Reading data"):
         dataset = read_data(config.data, folder)
         parts = split(dataset, config.split)
@@ -49,9 +52,28 @@ def prepare(config: RunConfig, folder: Path | None) -> Prepared:
             parts, train_explanations=made.train, valid_explanations=made.valid, test_explanations=made.test
         )
     assert dataset.explanations is not None
+    _refuse_nothing_to_learn(dataset, parts, made)
     held_out = np.concatenate([parts.valid_explanations, parts.test_explanations])
     check_leaks(parts.train, dataset.explanations.pairs.take(held_out), dataset.user_ids, dataset.item_ids)
     return Prepared(dataset, parts, made, key)
+
+
+def _refuse_nothing_to_learn(dataset: Dataset, parts: Split, made: Supervision | None) -> None:
+    """DatasetError, saying what to add, where no explanation may train: no projector could be made of the data."""
+    if len(parts.train_explanations):
+        return
+    if made is None:
+        expected = (
+            "at least one explanation of an item that is not held out: add rows for further items, lower "
+            "split.test_item_share and split.valid_item_share, or take the table away to have explanations written "
+            "from likes, facts and categories"
+        )
+        raise DatasetError(dataset.name, None, "explanations", expected, "held-out items only")
+    expected = (
+        "explanations, or liked training interactions to write some from: add a table of explanations (user_id, "
+        "item_id, text), or interactions with ratings from split.min_rating on, and facts or categories of the items"
+    )
+    raise DatasetError(dataset.name, None, None, expected, "neither")
 
 
 def _described(dataset: Dataset, parts: Split) -> str:

@@ -20,6 +20,7 @@ def table(file: str, **columns: Any) -> Table:
 
 def write_parquet(path: Path, **columns: Any) -> Path:
     """A Parquet file of these columns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     pyarrow.parquet.write_table(pa.table(columns), path)
     return path
 

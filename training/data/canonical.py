@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,18 +50,31 @@ def read_dataset(folder: Path) -> Dataset:
 
 
 def write_dataset(dataset: Dataset, folder: Path) -> None:
-    """The data set as a canonical folder, which appears whole or not at all and replaces one of the same name.
-
-    DatasetError if `folder` holds something else than a data set: it is left as it is.
-    """
-    if folder.exists() and any(folder.iterdir()) and not (folder / ABOUT_FILE).exists():
-        raise DatasetError(folder, None, None, "an empty folder or a canonical dataset to replace")
-    about = {"name": dataset.name, "format_version": FORMAT_VERSION}
-    with whole_folder(folder) as aside:
+    """The data set as a canonical folder, as `dataset_folder` makes it."""
+    with dataset_folder(folder, dataset.name, dataset.terms) as aside:
         for name, columns in _columns_of(dataset):
             pyarrow.parquet.write_table(pa.table(dict(columns)), aside / f"{name}.parquet")
-        (aside / TERMS_FILE).write_text(dataset.terms)
-        (aside / ABOUT_FILE).write_text(json.dumps(about, indent=2) + "\n")
+
+
+@contextmanager
+def dataset_folder(folder: Path, name: str, terms: str) -> Iterator[Path]:
+    """A folder for the tables of a data set, which becomes `folder`, whole or not at all, when the block ends well.
+
+    It replaces a data set of the same name; DatasetError if `folder` holds something else: it is left as it is.
+    """
+    refuse_other_content(folder)
+    with whole_folder(folder) as aside:
+        yield aside
+        (aside / TERMS_FILE).write_text(terms, encoding="utf-8")
+        about = {"name": name, "format_version": FORMAT_VERSION}
+        (aside / ABOUT_FILE).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def refuse_other_content(folder: Path) -> None:
+    """DatasetError if there is something at `folder` that is neither empty nor a data set."""
+    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not is_free and not (folder / ABOUT_FILE).exists():
+        raise DatasetError(folder, None, None, "an empty folder or a canonical dataset to replace")
 
 
 def _name_of(folder: Path) -> str:

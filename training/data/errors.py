@@ -3,8 +3,10 @@
 The tree:
 
 DataError
-+-- DatasetError   a file is not what the canonical form asks for
-+-- LeakError      evaluated pairs stand in the training graph
++-- DatasetError    a file is not what the canonical form asks for
++-- MappingError    an import is told of a table, file or column that cannot be
++-- MalformedRows   more rows of an import than its limit allows are not what they should be
++-- LeakError       evaluated pairs stand in the training graph
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from pathlib import Path
 
 SHOWN_PAIRS = 10
 """Pairs that the message of a LeakError lists; the error carries them all."""
+SHOWN_ROWS = 20
+"""The same for the rows of MalformedRows."""
 
 
 class DataError(Exception):
@@ -34,6 +38,22 @@ class DatasetError(DataError):
         self.column = column
         self.expected = expected
         self.found = found
+
+
+class MappingError(DataError):
+    """What an import was told of files and columns, and why it cannot be."""
+
+
+class MalformedRows(DataError):
+    """`count` rows of the imported files are malformed, more than `limit`; `listed` names the first of them."""
+
+    def __init__(self, count: int, limit: int, listed: Sequence[str]) -> None:
+        shown = "".join(f"\n  {row}" for row in listed[:SHOWN_ROWS])
+        more = f"\n  and {count - SHOWN_ROWS:,} more" if count > SHOWN_ROWS else ""
+        super().__init__(f"{count:,} malformed rows, {limit:,} allowed (--max-malformed):{shown}{more}")
+        self.count = count
+        self.limit = limit
+        self.listed = tuple(listed)
 
 
 class LeakError(DataError):

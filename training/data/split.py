@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.id_map import IdMap
-from training.data.dataset import Dataset, Explanations, Pairs, Rows
+from training.data.dataset import Dataset, Explanations, Interactions, Pairs, Rows
 from training.data.errors import LeakError
 
 TRAIN: Final = 0
@@ -75,7 +75,9 @@ def split(dataset: Dataset, config: SplitConfig, *, also_held_out: Iterable[Pair
     held_out = [*also_held_out]
     if dataset.explanations is not None:
         held_out.append(dataset.explanations.pairs.take(explanation_roles != TRAIN))
-    pairs, parts, disliked = _liked(dataset, config)
+    log, liked = dataset.interactions, _liked(dataset.interactions, config)
+    log_parts = parts_of(log, dataset.num_items, config) if log.splits is None else log.splits
+    pairs, parts, _ = _first_of_each(log.pairs.take(liked), log_parts[liked], dataset.num_items)
     in_train = parts == TRAIN
     removed = in_train & _stand_in(pairs, held_out, dataset.num_items)
     return Split(
@@ -83,7 +85,7 @@ def split(dataset: Dataset, config: SplitConfig, *, also_held_out: Iterable[Pair
         valid=pairs.take(parts == VALID),
         test=pairs.take(parts == TEST),
         removed=pairs.take(removed),
-        disliked=disliked,
+        disliked=log.pairs.take(~liked & (log_parts == TRAIN)),
         item_roles=roles,
         train_explanations=np.flatnonzero(explanation_roles == TRAIN),
         valid_explanations=np.flatnonzero(explanation_roles == VALID),
@@ -128,30 +130,46 @@ def _stand_in(pairs: Pairs, others: Iterable[Pairs], num_items: int) -> NDArray[
     return np.isin(pairs.keys(num_items), np.concatenate(keys) if keys else np.zeros(0, np.int64))
 
 
-def _liked(dataset: Dataset, config: SplitConfig) -> tuple[Pairs, NDArray[np.uint8], Pairs]:
-    """Distinct liked pairs, the part of each, and the pairs that were met before and not liked."""
-    log = dataset.interactions
-    liked = np.ones(len(log), bool) if log.ratings is None else log.ratings >= config.min_rating
-    if log.splits is not None:
-        pairs, parts = _first_of_each(log.pairs.take(liked), log.splits[liked], dataset.num_items)
-        return pairs, parts, log.pairs.take(~liked & (log.splits == TRAIN))
+def parts_of(log: Interactions, num_items: int, config: SplitConfig) -> NDArray[np.uint8]:
+    """TRAIN, VALID or TEST of every interaction, (n,) uint8: by time where the data has times, else at random.
+
+    A pair that comes more than once is in one part, that of its earliest liking. What was not liked is in TRAIN up to
+    the user's first held-out interaction and in TEST, where nothing reads it, from then on.
+    """
+    liked = _liked(log, config)
+    of_pair = np.zeros(int(liked.sum()), np.int64) if log.timestamps is None else log.timestamps[liked]
+    pairs, times, positions = _first_of_each(log.pairs.take(liked), of_pair, num_items)
     if log.timestamps is None:
-        pairs, _ = _first_of_each(log.pairs.take(liked), np.zeros(int(liked.sum()), np.uint8), dataset.num_items)
         order = np.random.default_rng(config.seed).permutation(pairs.num_pairs)
-        return pairs, _latest_held_out(pairs.users, order, config), log.pairs.take(~liked)
-    pairs, times = _first_of_each(log.pairs.take(liked), log.timestamps[liked], dataset.num_items)
-    parts = _latest_held_out(pairs.users, np.lexsort((pairs.items, times)), config)
-    horizon = np.full(dataset.num_users, np.iinfo(np.int64).max)
-    np.minimum.at(horizon, pairs.users[parts != TRAIN], times[parts != TRAIN])
-    return pairs, parts, log.pairs.take(~liked & (log.timestamps < horizon[log.users]))
+    else:
+        order = np.lexsort((pairs.items, times))
+    held_out = _latest_held_out(pairs.users, order, config)
+    parts = np.full(len(log), TRAIN, np.uint8)
+    parts[liked] = held_out[positions]
+    if log.timestamps is not None and len(log):
+        horizon = np.full(int(log.users.max()) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(horizon, pairs.users[held_out != TRAIN], times[held_out != TRAIN])
+        parts[~liked & (log.timestamps >= horizon[log.users])] = TEST
+    return parts
 
 
-def _first_of_each(pairs: Pairs, values: NDArray[Value], num_items: int) -> tuple[Pairs, NDArray[Value]]:
-    """Every pair once, ordered by user, then item, with its smallest value: the earliest time, the earliest part."""
-    order = np.lexsort((values, pairs.keys(num_items)))
-    keys = pairs.keys(num_items)[order]
-    first = order[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else order
-    return pairs.take(first), values[first]
+def _liked(log: Interactions, config: SplitConfig) -> NDArray[np.bool_]:
+    return np.ones(len(log), bool) if log.ratings is None else log.ratings >= config.min_rating
+
+
+def _first_of_each(pairs: Pairs, values: NDArray[Value], num_items: int) -> tuple[Pairs, NDArray[Value], Rows]:
+    """Every pair once, ordered by user, then item, with its smallest value: the earliest time, the earliest part.
+
+    The last is where each of the given pairs went, (num_pairs,).
+    """
+    keys = pairs.keys(num_items)
+    order = np.lexsort((values, keys))
+    keys = keys[order]
+    is_first = np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]
+    positions = np.empty(len(keys), np.int64)
+    positions[order] = np.cumsum(is_first) - 1
+    first = order[is_first]
+    return pairs.take(first), values[first], positions
 
 
 def _latest_held_out(users: Rows, order: Rows, config: SplitConfig) -> NDArray[np.uint8]:

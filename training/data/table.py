@@ -39,13 +39,13 @@ class Table:
     @property
     def text_columns(self) -> list[str]:
         """Names of the columns that hold texts."""
-        return [field.name for field in self.columns.schema if _is_text(field.type)]
+        return [field.name for field in self.columns.schema if is_text(field.type)]
 
     def ids(self, column: str) -> pa.Array:
         """Outside ids as int64 or string, none missing."""
         values = self._required(column)
         kind = values.type
-        if not (pa.types.is_integer(kind) or _is_text(kind)):
+        if not (pa.types.is_integer(kind) or is_text(kind)):
             raise DatasetError(self.file, 1, column, "an integer or a string id", values[0].as_py())
         self._refuse(pc.is_null(values), column, "an id")
         if pa.types.is_integer(kind):
@@ -103,7 +103,7 @@ class Table:
         values = self._required(column)
         if pa.types.is_null(values.type):
             return values.cast(pa.string())
-        if not _is_text(values.type):
+        if not is_text(values.type):
             raise DatasetError(self.file, 1, column, "a text", values[0].as_py())
         return values
 
@@ -195,7 +195,8 @@ def _complain_of_ragged_row(path: Path, delimiter: str) -> None:
         raise DatasetError(path, row.number - 1, None, f"{row.expected_columns} values", found)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds texts."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 

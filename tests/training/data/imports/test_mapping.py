@@ -1,0 +1,37 @@
+"""Flags that say whose column is which."""
+
+import pytest
+
+from training.data.errors import MappingError
+from training.data.imports import ColumnMap
+
+
+def test_what_is_not_said_has_its_canonical_name():
+    """Said columns go before those of the canonical name; what is neither is left alone."""
+    mapping = ColumnMap.of_flags(["items.title=name", "items.text=a", "items.text=b"])
+    found = mapping.of("items", ["item_id", "name", "title", "a", "b", "colour"])
+    assert found == {"item_id": ("item_id",), "title": ("name",), "text": ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"columns": ["items.title"]}, "expected TABLE.COLUMN=THEIRS"),
+        ({"columns": ["itemz.title=x"]}, "'itemz' is none of interactions, items, users, explanations"),
+        ({"columns": ["items.titel=x"]}, "'titel' is none of item_id, title, text, categories, facts"),
+        ({"files": ["orders.csv"]}, "expected TABLE=PATTERN"),
+        ({"files": ["orders=orders.csv"]}, "'orders' is none of interactions"),
+        ({"facts": ["maker"]}, "expected KIND=COLUMN"),
+    ],
+)
+def test_a_flag_that_cannot_be_is_explained(flags, said):
+    """The flag, and what would do."""
+    with pytest.raises(MappingError, match=said):
+        ColumnMap.of_flags(**flags)
+
+
+@pytest.mark.parametrize("flags", [{"columns": ["items.title=name"]}, {"facts": ["maker=name"]}])
+def test_a_column_that_the_file_lacks_is_named(flags):
+    """Together with those that it has."""
+    with pytest.raises(MappingError, match="items have no column 'name', only item_id, blurb"):
+        ColumnMap.of_flags(**flags).of("items", ["item_id", "blurb"])

@@ -1,0 +1,31 @@
+"""Complaints: the malformed rows of an import, counted, the first of them listed with file and line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from training.data.errors import MalformedRows
+from training.data.imports.source import Source
+
+LISTED: Final = 1_000
+"""Malformed rows that are kept with their place; all are counted."""
+
+
+@dataclass
+class Complaints:
+    """Told of malformed rows one by one."""
+
+    count: int = 0
+    listed: list[str] = field(default_factory=list)
+
+    def add(self, source: Source, line: int, what: str) -> None:
+        """A row of `source` is malformed."""
+        self.count += 1
+        if len(self.listed) < LISTED:
+            self.listed.append(f"{source.file.name}, {source.row_word} {line}: {what}")
+
+    def refuse_above(self, limit: int) -> None:
+        """MalformedRows if there are more than `limit`."""
+        if self.count > limit:
+            raise MalformedRows(self.count, limit, self.listed)
