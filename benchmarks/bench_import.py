@@ -1,4 +1,4 @@
-"""Time and peak memory of `beat-train import` on generated interactions: string ids, ratings, times, k-core, time split.
+"""Time and peak memory of `beat-train import` on generated interactions: long ids, ratings, times, core, split.
 
 python benchmarks/bench_import.py [--rows 10000000] [--k-core 5]
 """
@@ -40,7 +40,9 @@ def main() -> None:
         wall_s = perf_counter() - begun
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{told.rows:,} rows, {megabytes:,.0f} MB of CSV, {told.k_core}-core, split by time, {platform.machine()}")
-    print(f"peak memory {used.ru_maxrss / 2**20:.2f} GiB; {wall_s:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processor")
+    print(
+        f"peak memory {used.ru_maxrss / 2**20:.2f} GiB; {wall_s:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processor"
+    )
 
 
 def generate(file: Path, rows: int) -> None:

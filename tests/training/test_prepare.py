@@ -7,6 +7,7 @@ import pytest
 
 from tests.training.graphs import NUM_USERS, checkerboard, write_checkerboard
 from training.config import ConfigError, DataConfig, RunConfig
+from training.data import DatasetError
 from training.prepare import prepare
 
 CONFIG = RunConfig(name="checkerboard", data=DataConfig(reader="tabular"))
@@ -37,6 +38,21 @@ def test_data_without_explanations_gets_some(data):
         *prepared.split.test_explanations,
     ]
     assert sorted(positions) == list(range(len(prepared.supervision.targets)))
+
+
+def test_explanations_of_held_out_items_only_are_refused(data):
+    """Nothing could train the projector: the message says what to add or to change."""
+    config = replace(CONFIG, split=replace(CONFIG.split, test_item_share=1.0))
+    with pytest.raises(DatasetError, match="at least one explanation of an item that is not held out: add rows"):
+        prepare(config, data)
+
+
+def test_data_of_which_no_explanation_can_be_made_is_refused(data):
+    """No explanations, and nobody likes anything that could train."""
+    (data / "explanations.parquet").unlink()
+    config = replace(CONFIG, split=replace(CONFIG.split, test_item_share=1.0))
+    with pytest.raises(DatasetError, match="add a table of explanations"):
+        prepare(config, data)
 
 
 def test_changed_data_or_split_has_another_key(data):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.training.toy_data import dataset_of
-from training.data.dataset import Dataset, Pairs
+from training.data.dataset import SPLITS, Dataset, Pairs
 from training.data.errors import LeakError
-from training.data.split import TEST, TRAIN, VALID, Split, SplitConfig, check_leaks, item_roles, split
+from training.data.split import TEST, TRAIN, VALID, Split, SplitConfig, check_leaks, item_roles, parts_of, split
 from training.data.xrec import read_xrec
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "xrec"
@@ -93,6 +93,25 @@ def test_no_held_out_explanation_leaks() -> None:
     assert not outside(dataset, parts.train) & outside(dataset, pairs)
     assert outside(dataset, parts.removed) == outside(dataset, pairs)
     assert parts.train.num_pairs + parts.removed.num_pairs == len(dataset.interactions)
+
+
+def test_parts_that_are_written_down_make_the_same_split() -> None:
+    """Interactions with the parts that `parts_of` gives them split as they do without: likes, dislikes, repeats."""
+    random = np.random.default_rng(0)
+    pairs = [(int(user), int(item)) for user, item in random.integers(0, 12, (400, 2))]
+    ratings, times = random.integers(1, 6, 400).tolist(), random.integers(0, 50, 400).tolist()
+    config = SplitConfig(seed=2, valid_share=0.2, test_share=0.2)
+    for timestamps in (times, None):
+        dataset = dataset_of(pairs, ratings=ratings, timestamps=timestamps)
+        parts = parts_of(dataset.interactions, dataset.num_items, config)
+        written = dataset_of(
+            pairs, ratings=ratings, timestamps=timestamps, splits=[SPLITS[part] for part in parts.tolist()]
+        )
+        one, other = split(dataset, config), split(written, config)
+        for name in ("train", "valid", "test", "disliked"):
+            for column, expected in zip(getattr(one, name), getattr(other, name), strict=True):
+                np.testing.assert_array_equal(column, expected)
+        assert all(getattr(one, name).num_pairs for name in ("train", "valid", "test", "disliked"))
 
 
 def test_held_out_explanations_are_of_items_without_a_training_explanation() -> None:

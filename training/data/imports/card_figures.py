@@ -25,7 +25,7 @@ LEVELS: Final = {
     "99 %": 0.99,
     "max": 1.0,
 }
-WORDS: Final = "len(string_split(trim({}), ' '))"
+WORDS: Final = r"len(regexp_split_to_array(trim({}), '\s+'))"
 
 COUNTS: Final = """
 WITH users AS (SELECT user_id FROM card.interactions UNION SELECT user_id FROM card.users

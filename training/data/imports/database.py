@@ -6,6 +6,8 @@ Parquet. Polars streams too, but its sorts and joins hold what they need in memo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -38,8 +40,8 @@ class Database:
 
     def rows(self, sql: str, **views: Any) -> list[tuple[Any, ...]]:
         """Run a statement; the rows of its result."""
-        self._register(views)
-        return self._connection.execute(sql).fetchall()
+        with self._registered(views):
+            return self._connection.execute(sql).fetchall()
 
     def row(self, sql: str) -> dict[str, Any]:
         """The one row of a result, by column."""
@@ -48,8 +50,8 @@ class Database:
 
     def table(self, sql: str, **views: Any) -> pa.Table:
         """A result as an Arrow table."""
-        self._register(views)
-        return self._connection.sql(sql).to_arrow_table()
+        with self._registered(views):
+            return self._connection.sql(sql).to_arrow_table()
 
     def batches(self, sql: str) -> pa.RecordBatchReader:
         """A result as a stream, to be read to its end before the next statement."""
@@ -59,9 +61,14 @@ class Database:
         """Numeric columns of a result that has no NULL."""
         return {name: np.asarray(column) for name, column in self._connection.execute(sql).fetchnumpy().items()}
 
-    def _register(self, views: dict[str, Any]) -> None:
+    @contextmanager
+    def _registered(self, views: dict[str, Any]) -> Iterator[None]:
+        """No transaction spans a view: until its end DuckDB would hold what the view showed."""
         for name, table in views.items():
             self._connection.register(name, table)
+        yield
+        for name in views:
+            self._connection.unregister(name)
 
 
 def quote(name: str) -> str:

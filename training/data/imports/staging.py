@@ -43,7 +43,6 @@ class Staging:
         self.sources.append(source)
         self._create(source)
         complain = partial(self._complaints.add, source)
-        self.database.rows("BEGIN")
         for batch in source.read(complain):
             self._note_id_types(number, batch.schema)
             view = pa.table(batch)
@@ -54,7 +53,6 @@ class Staging:
             good = f"SELECT {number}, * EXCLUDE ({PROBLEM}) FROM checked WHERE {PROBLEM} IS NULL"
             self.database.rows(f"INSERT INTO {source.table} {good}", checked=checked)
             on_rows(len(batch))
-        self.database.rows("COMMIT")
 
     def drop_repeated(self) -> None:
         """Of rows of one item (or user) keep the first, and complain of the others."""
