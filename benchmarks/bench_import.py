@@ -40,9 +40,8 @@ def main() -> None:
         wall_s = perf_counter() - begun
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{told.rows:,} rows, {megabytes:,.0f} MB of CSV, {told.k_core}-core, split by time, {platform.machine()}")
-    print(
-        f"peak memory {used.ru_maxrss / 2**20:.2f} GiB; {wall_s:.0f} s, {used.ru_utime + used.ru_stime:.0f} s of processor"
-    )
+    busy_s = used.ru_utime + used.ru_stime
+    print(f"peak memory {used.ru_maxrss / 2**20:.2f} GiB; {wall_s:.0f} s, {busy_s:.0f} s of processor")
 
 
 def generate(file: Path, rows: int) -> None:

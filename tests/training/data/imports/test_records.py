@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,9 @@ from training.data.imports import records
 from training.data.imports.records import as_text, as_texts, csv_batches, json_batches, parquet_batches, read_header
 
 
-def read_csv(path: Path, delimiter: str = ",", *, quoted: bool = True) -> tuple[list[dict], list[tuple[int, str]]]:
+def read_csv(
+    path: Path, delimiter: str = ",", *, quoted: bool = True
+) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
     """All rows and all complaints."""
     complaints: list[tuple[int, str]] = []
     names = read_header(path, delimiter, quoted=quoted)
