@@ -1,5 +1,6 @@
 """Where everything is put together: constructors and nothing else."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from model_store.artifact import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
+from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
 from service.adapters.rate_limiter import MemoryRateLimiter, RedisRateLimiter
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
@@ -14,15 +16,18 @@ from service.adapters.vllm_model import VllmModel
 from service.directory import Directory
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
-from service.explainer import Explainer, PromptMaker
-from service.interfaces import LanguageModel, RateLimiter, Retriever, TokenCache
+from service.explainer import Explainer
+from service.interfaces import ExplanationCache, LanguageModel, RateLimiter, Retriever, TokenCache
 from service.item_search import ItemSearch
+from service.prompt_maker import PromptMaker
 from service.recommender import Recommender
 from service.settings import MEMORY_CACHE, Settings
 from service.similar_items import SimilarItems
 from service.telemetry import Telemetry
+from service.title_matcher import TitleMatcher
 from service.types import Part
 from service.users import Users
+from service.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Components:
     similar_items: SimilarItems
     directory: Directory
     token_cache: TokenCache
+    explanation_cache: ExplanationCache
     engine: Engine | None
     telemetry: Telemetry
 
@@ -48,12 +54,18 @@ class Components:
         if self.engine is not None and with_engine:
             await self.engine.close()
         await self.token_cache.close()
+        await self.explanation_cache.close()
 
     async def parts(self) -> dict[str, Part]:
         """State of every part. Recommendations need none but the model; explanations need the language model too."""
-        cache = await self.token_cache.check()
+        tokens, texts = await asyncio.gather(self.token_cache.check(), self.explanation_cache.check())
         engine = self.engine.part if self.engine is not None else Part("off", "explanations come from a template")
-        return {"model": Part("ok", self.artifact.version), "token_cache": cache, "language_model": engine}
+        return {
+            "model": Part("ok", self.artifact.version),
+            "token_cache": tokens,
+            "explanation_cache": texts,
+            "language_model": engine,
+        }
 
 
 def build_components(
@@ -82,9 +94,10 @@ def build_components(
         cache=cache,
     )
     labels = Labels(artifact.vocabulary)
+    texts = _explanation_cache(settings, artifact, telemetry)
     make = make_language_model or _language_model(settings, artifact, telemetry)
     if engine is None and make is not None:
-        engine = Engine(make, check_interval_s=settings.llm_check_interval_s, telemetry=telemetry)
+        engine = _engine(settings, make, telemetry)
     recommender = Recommender(
         version=artifact.version,
         users=users,
@@ -99,10 +112,9 @@ def build_components(
         users=users,
         catalog=artifact.catalog,
         evidence=EvidenceSelector(
-            artifact.catalog, artifact.histories, artifact.embeddings, artifact.vocabulary, labels, artifact.item_codes
+            artifact.catalog, artifact.tokenizer, artifact.vocabulary, labels, artifact.item_codes
         ),
-        prompts=_prompts(artifact) if engine else None,
-        engine=engine,
+        writer=_writer(artifact, engine, texts, telemetry) if engine else None,
         max_tokens=settings.max_tokens,
         telemetry=telemetry,
     )
@@ -116,7 +128,7 @@ def build_components(
         labels=labels,
     )
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
-    return Components(artifact, recommender, explainer, similar_items, directory, cache, engine, telemetry)
+    return Components(artifact, recommender, explainer, similar_items, directory, cache, texts, engine, telemetry)
 
 
 def rate_limiter(settings: Settings, telemetry: Telemetry) -> RateLimiter | None:
@@ -143,6 +155,36 @@ def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -
         timeout_s=settings.redis_timeout_ms / 1e3,
         telemetry=telemetry,
     )
+
+
+def _explanation_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> ExplanationCache:
+    if settings.redis == MEMORY_CACHE:
+        return MemoryExplanationCache(
+            max_texts=settings.memory_cache_explanations, ttl_s=settings.explanation_ttl_s, telemetry=telemetry
+        )
+    return RedisExplanationCache(
+        settings.redis,
+        version=artifact.version,
+        ttl_s=settings.explanation_ttl_s,
+        pool_size=settings.redis_pool_size,
+        timeout_s=settings.redis_timeout_ms / 1e3,
+        telemetry=telemetry,
+    )
+
+
+def _engine(settings: Settings, make: Callable[[], LanguageModel], telemetry: Telemetry) -> Engine:
+    return Engine(
+        make,
+        check_interval_s=settings.llm_check_interval_s,
+        check_timeout_s=settings.llm_check_timeout_s,
+        max_prompts=settings.llm_max_prompts,
+        telemetry=telemetry,
+    )
+
+
+def _writer(artifact: Artifact, engine: Engine, cache: ExplanationCache, telemetry: Telemetry) -> Writer:
+    titles = TitleMatcher(artifact.catalog.titles, ordinary=artifact.catalog.categories.names)
+    return Writer(engine=engine, prompts=_prompts(artifact), cache=cache, titles=titles, telemetry=telemetry)
 
 
 def _retriever(settings: Settings, artifact: Artifact) -> Retriever:

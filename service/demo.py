@@ -119,7 +119,9 @@ def _answers(client: httpx.Client, user: DemoUser) -> Panel:
     if not recommended["items"]:
         raise DemoFailed(f"/recommend had nothing for user {user.user_id!r}")
     item_id = recommended["items"][0]["item_id"]
-    explained, explain_ms = _ask(client, "/explain", {"user_id": user.user_id, "item_id": item_id})
+    explained, explain_ms = _ask(
+        client, "/explain", {"user_id": user.user_id, "item_id": item_id, "deadline_ms": 60_000}
+    )
     return Panel(
         Group(
             _heading("liked before", f"{user.num_past} items"),

@@ -5,13 +5,18 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.catalog import Catalog, Histories
-from model_store.embeddings import NodeEmbeddings, closest_items
-from model_store.types import BehaviorTokens, Side
+from model_store.behavior_tokenizer import BehaviorTokenizer, SideTokenizer
+from model_store.catalog import Catalog
+from model_store.embeddings import closest_items
+from model_store.quantizer import Vectors
+from model_store.types import NUM_MICRO, BehaviorTokens, Side
 from model_store.vocabulary import Vocabulary
-from service.types import Evidence, LabelledTokens, PastItem
+from service.types import Evidence, LabelledTokens, PastItem, TokenPair
 
 MAX_PAST_ITEMS = 3
+MAX_TOKEN_PAIRS = 3
+_TINY = np.finfo(np.float32).tiny
+_MICRO = np.arange(NUM_MICRO)
 
 
 class Labels:
@@ -36,41 +41,67 @@ class EvidenceSelector:
     def __init__(
         self,
         catalog: Catalog,
-        histories: Histories,
-        embeddings: NodeEmbeddings,
+        tokenizer: BehaviorTokenizer,
         vocabulary: Vocabulary,
         labels: Labels,
         item_codes: NDArray[np.uint16],
     ) -> None:
         self._catalog = catalog
-        self._histories = histories
-        self._embeddings = embeddings
-        self._vocabulary = vocabulary
+        self._embeddings = tokenizer.embeddings
+        self._tokenizer = tokenizer
+        self._words_of = lru_cache(None)(lambda side, level, code: vocabulary.meaning(side, level, code).words)
         self._labels = labels
         self._item_codes = item_codes
 
-    def select(self, user_tokens: BehaviorTokens, user_row: int, item_row: int) -> Evidence:
-        """Both sides' labelled tokens, the words they share, and the past items closest to the asked one."""
+    def select(self, user_tokens: BehaviorTokens, history: NDArray[np.integer], item_row: int) -> Evidence:
+        """Both sides' labelled tokens, which of them belong together, and the past items closest to the asked one.
+
+        Shapes: history (n,) item rows in any order.
+        """
         item_tokens = BehaviorTokens.from_codes(self._item_codes[item_row])
+        users, items = self._words("user", user_tokens), self._words("item", item_tokens)
+        known = {word for words in users for word in words}
         return Evidence(
             user=self._labels.of("user", user_tokens),
             item=self._labels.of("item", item_tokens),
-            shared_words=self._shared_words(user_tokens, item_tokens),
-            past_items=self._past_items(self._histories.of(user_row), item_row),
+            shared_words=tuple(dict.fromkeys(word for words in items for word in words if word in known)),
+            past_items=self._past_items(history, item_row),
+            token_pairs=self._token_pairs(user_tokens, item_tokens, users, items),
         )
 
-    def _shared_words(self, user_tokens: BehaviorTokens, item_tokens: BehaviorTokens) -> tuple[str, ...]:
-        """In the item's order, each word once; a token's label and its sharing come from the same words."""
-        users_words = set(self._words("user", user_tokens))
-        return tuple(dict.fromkeys(word for word in self._words("item", item_tokens) if word in users_words))
+    def _words(self, side: Side, tokens: BehaviorTokens) -> list[tuple[str, ...]]:
+        """Words of each level's code; a token's label and its sharing come from the same words."""
+        return [self._words_of(side, level, code) for level, code in enumerate(tokens.codes)]
 
-    def _words(self, side: Side, tokens: BehaviorTokens) -> list[str]:
-        meanings = (self._vocabulary.meaning(side, level, code) for level, code in enumerate(tokens.codes))
-        return [word for meaning in meanings for word in meaning.words]
+    def _token_pairs(
+        self,
+        user_tokens: BehaviorTokens,
+        item_tokens: BehaviorTokens,
+        users: list[tuple[str, ...]],
+        items: list[tuple[str, ...]],
+    ) -> tuple[TokenPair, ...]:
+        cosines = _codewords(self._tokenizer.user, user_tokens) @ _codewords(self._tokenizer.item, item_tokens).T
+        sharing = [
+            TokenPair(u, i, shared, round(float(cosines[u, i]), 4))
+            for u, words in enumerate(users)
+            for i, others in enumerate(items)
+            if (shared := tuple([word for word in others if word in words]))
+        ]
+        if not sharing:
+            u, i = divmod(int(cosines.argmax()), cosines.shape[1])
+            return (TokenPair(u, i, (), round(float(cosines[u, i]), 4)),)
+        return tuple(sorted(sharing, key=lambda pair: (-len(pair.words), -pair.similarity))[:MAX_TOKEN_PAIRS])
 
-    def _past_items(self, history: NDArray[np.int32], item_row: int) -> tuple[PastItem, ...]:
+    def _past_items(self, history: NDArray[np.integer], item_row: int) -> tuple[PastItem, ...]:
         closest = closest_items(self._embeddings, history, item_row, MAX_PAST_ITEMS)
         return tuple(
             PastItem(self._catalog.ids.to_id(row), self._catalog.titles[row], round(cosine, 4))
             for row, cosine in zip(closest.rows.tolist(), closest.cosines.tolist(), strict=True)
         )
+
+
+def _codewords(side: SideTokenizer, tokens: BehaviorTokens) -> Vectors:
+    """Unit codewords of the six tokens, (6, dim_joint); a zero codeword stays zero."""
+    codewords = np.concatenate([side.macro.codebook[[tokens.macro]], side.micro.codebooks[_MICRO, list(tokens.micro)]])
+    lengths = np.sqrt(np.einsum("ld,ld->l", codewords, codewords))[:, None]
+    return np.asarray(codewords / np.maximum(lengths, _TINY), np.float32)

@@ -1,54 +1,67 @@
 """The use case behind POST /explain."""
 
-import numpy as np
-from numpy.typing import NDArray
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final
 
 from model_store.catalog import Catalog
 from model_store.errors import UnknownId
-from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
-from model_store.soft_tokens import SoftTokenTable
-from model_store.token_embeddings import TokenEmbeddings
-from model_store.types import Item, ItemId, Slot, UserId
+from model_store.types import ItemId
 from service import grounding
-from service.engine import Engine
-from service.errors import UnknownItem
+from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, UnknownItem
 from service.evidence import EvidenceSelector
+from service.flights import Flight
 from service.telemetry import Telemetry
-from service.types import Evidence, Explanation, Generation, Source, Usage
+from service.types import (
+    Beginning,
+    Explanation,
+    FinishReason,
+    KeptText,
+    Question,
+    Source,
+    Subject,
+    TextDelta,
+    TextReplaced,
+    Usage,
+)
 from service.users import Users
+from service.writer import Brief, Writer, Written
+
+_STAGES: Final = ("tokens", "retrieval", "prompt", "queue", "first_token", "decode")
+_WHOLE: Final[FinishReason] = "stop"
+_TEMPLATE: Final[Source] = "template"
+_NO_LANGUAGE_MODEL: Final = "off: the service runs without a language model"
 
 
-class PromptMaker:
-    """From an item and its evidence to the embeddings that the language model reads."""
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A question with everything known before a text is written; all of it is quick."""
 
-    def __init__(
-        self,
-        template: PromptTemplate,
-        encoder: PromptEncoder,
-        token_embeddings: TokenEmbeddings,
-        soft_tokens: SoftTokenTable,
-    ) -> None:
-        self._template = template
-        self._encoder = encoder
-        self._token_embeddings = token_embeddings
-        self._soft_tokens = soft_tokens
+    subject: Subject
+    briefs: tuple[Brief, ...]
+    kept: tuple[KeptText | None, ...]
+    """Texts of the cache, one for each brief."""
+    fallback: str | None
+    """Why nothing new can be written now; None when it can."""
+    started: float
+    """When it was asked, and until when (both by time.perf_counter) it is to be answered."""
+    deadline: float
+    timings_ms: dict[str, float]
 
-    def embeds(self, item: Item, evidence: Evidence) -> NDArray[np.float32]:
-        """The prompt, (seq, hidden_size) float32, finite."""
-        titles = [past.title for past in evidence.past_items]
-        prompt = self._template.render(title=item.title, text=item.about, history=titles)
-        soft: dict[Slot, NDArray[np.float32]] = {
-            "style": self._soft_tokens.style,
-            "user": self._soft_tokens.lookup("user", evidence.user.tokens),
-            "item": self._soft_tokens.lookup("item", evidence.item.tokens),
-        }
-        return embed_prompt(self._encoder.encode(prompt), self._token_embeddings, soft)
+    @property
+    def at_once(self) -> bool:
+        """Whether nobody has to be waited for."""
+        return self.fallback is not None or None not in self.kept
 
 
 class Explainer:
-    """Says why an item suits a user: evidence first, then words for it.
+    """Says why an item suits a subject: evidence first, then words for it.
 
-    Without `prompts` and `engine` (a service told to run without a language model) the words come from a template.
+    The words come from the language model, from the cache, or from a template: within the deadline, whatever happens.
+    Without `writer` (a service told to run without a language model) they always come from the template.
     """
 
     def __init__(
@@ -58,34 +71,80 @@ class Explainer:
         users: Users,
         catalog: Catalog,
         evidence: EvidenceSelector,
-        prompts: PromptMaker | None,
-        engine: Engine | None,
+        writer: Writer | None,
         max_tokens: int,
         telemetry: Telemetry,
     ) -> None:
+        self.max_tokens = max_tokens
+        """Tokens a text may have where the question does not say."""
         self._version = version
         self._users = users
         self._catalog = catalog
         self._evidence = evidence
-        self._prompts = prompts
-        self._engine = engine
-        self._max_tokens = max_tokens
+        self._writer = writer
         self._telemetry = telemetry
 
-    async def explain(
-        self, user_id: UserId, item_id: ItemId, *, max_tokens: int | None = None, temperature: float = 0.0
-    ) -> Explanation:
-        """One explanation. Raises UnknownUser, UnknownItem, and what LanguageModel.generate raises."""
-        timings_ms: dict[str, float] = {}
-        with self._telemetry.stage("total", timings_ms):
-            user_row, item_row = self._users.row(user_id), self._item_row(item_id)
-            item = self._catalog.item(item_row)
-            with self._telemetry.stage("tokens", timings_ms):
-                tokens = await self._users.tokens(user_row)
-            with self._telemetry.stage("evidence", timings_ms):
-                evidence = self._evidence.select(tokens, user_row, item_row)
-            generation = await self._generate(item, evidence, max_tokens or self._max_tokens, temperature, timings_ms)
-        return self._explanation(self._users.id(user_row), item, evidence, generation, timings_ms)
+    async def prepare(self, question: Question) -> Prepared:
+        """Subject, evidence and kept texts. Raises UnknownUser, UnknownHistory, UnknownItem, Overloaded."""
+        started, timings_ms = time.perf_counter(), dict.fromkeys(_STAGES, 0.0)
+        rows = [self._item_row(item_id) for item_id in question.item_ids]
+        with self._telemetry.stage("tokens", timings_ms):
+            subject = await self._users.subject(question.user_id, question.history)
+            tokens = subject.tokens
+            if question.tokens_of is not None:
+                tokens = await self._users.tokens(self._users.row(question.tokens_of))
+        with self._telemetry.stage("retrieval", timings_ms):
+            briefs = tuple(
+                Brief(self._catalog.item(row), self._evidence.select(tokens, subject.history, row), question.sampling)
+                for row in rows
+            )
+        kept = await self._writer.kept(briefs) if self._writer else [None] * len(briefs)
+        missing = [brief for brief, text in zip(briefs, kept, strict=True) if text is None]
+        deadline = started + question.deadline_s
+        return Prepared(subject, briefs, tuple(kept), self._closed(missing), started, deadline, timings_ms)
+
+    async def explain(self, prepared: Prepared) -> list[Explanation]:
+        """The explanations, in the order of the question's items. Raises Overloaded."""
+        texts: list[KeptText | Written | str] = [text or prepared.fallback or "" for text in prepared.kept]
+        missing = [place for place, text in enumerate(texts) if not text]
+        if missing:
+            assert self._writer is not None
+            flights = self._writer.write([prepared.briefs[place] for place in missing])
+            with self._writer.flights.boarded(flights):
+                for place, flight in zip(missing, flights, strict=True):
+                    texts[place] = await self._arrived(flight, prepared)
+        return [self._explanation(prepared, place, text) for place, text in enumerate(texts)]
+
+    async def stream(
+        self, prepared: Prepared
+    ) -> AsyncGenerator[Beginning | TextDelta | TextReplaced | Explanation, None]:
+        """What is known of the only item, its text as it comes, then its explanation. Closing it stops the writing."""
+        yield self._beginning(prepared)
+        if prepared.at_once:
+            (explanation,) = await self.explain(prepared)
+            yield TextDelta(explanation.text)
+            yield explanation
+            return
+        assert self._writer is not None
+        (flight,) = self._writer.write(prepared.briefs, stream=True)
+        told = ""
+        with self._writer.flights.boarded([flight]):
+            async with aclosing(flight.pieces()) as pieces:
+                while (piece := await self._next_piece(pieces, prepared)) is not None:
+                    if not told:
+                        self._telemetry.observe_first_token(time.perf_counter() - prepared.started)
+                    told += piece
+                    yield TextDelta(piece)
+            arrived = await self._arrived(flight, prepared)
+        explanation = self._explanation(prepared, 0, arrived)
+        if explanation.text != grounding.tidied(told):
+            yield TextReplaced(explanation.text, explanation.source)
+        yield explanation
+
+    def _beginning(self, prepared: Prepared) -> Beginning:
+        (brief,), subject = prepared.briefs, prepared.subject
+        item, evidence = brief.item, brief.evidence
+        return Beginning(subject.user_id, item.item_id, item.title, evidence, self._version, subject.unknown_items)
 
     def _item_row(self, item_id: ItemId) -> int:
         try:
@@ -93,38 +152,66 @@ class Explainer:
         except UnknownId as error:
             raise UnknownItem(item_id) from error
 
-    async def _generate(
-        self, item: Item, evidence: Evidence, max_tokens: int, temperature: float, timings_ms: dict[str, float]
-    ) -> Generation | None:
-        if self._prompts is None or self._engine is None:
-            return None
-        with self._telemetry.stage("prompt", timings_ms):
-            prompt_embeds = self._prompts.embeds(item, evidence)
-        with self._telemetry.stage("decode", timings_ms):
-            return await self._engine.generate(prompt_embeds, max_tokens=max_tokens, temperature=temperature)
+    def _closed(self, missing: Sequence[Brief]) -> str | None:
+        """Why nothing can be written for these briefs now; None when it can. Raises Overloaded."""
+        if self._writer is None:
+            return _NO_LANGUAGE_MODEL
+        try:
+            self._writer.refuse_unless_open(missing)
+        except NotReady as error:
+            return f"starting: {error}"
+        except LanguageModelUnavailable as error:
+            return f"down: {error}"
+        return None
 
-    def _explanation(
-        self,
-        user_id: UserId,
-        item: Item,
-        evidence: Evidence,
-        generation: Generation | None,
-        timings_ms: dict[str, float],
-    ) -> Explanation:
-        verdict = grounding.Verdict(None, None) if generation is None else grounding.check(generation)
-        if verdict.reason is not None:
-            self._telemetry.count_rejection(verdict.reason)
-        source: Source = "template" if verdict.text is None else "llm"
+    async def _arrived(self, flight: Flight[Written], prepared: Prepared) -> Written | str:
+        """What was written before the deadline, or why nothing was."""
+        try:
+            async with asyncio.timeout(prepared.deadline - time.perf_counter()):
+                return await flight.arrival()
+        except (TimeoutError, LanguageModelTimeout):
+            return f"deadline: no text within {round(1e3 * (prepared.deadline - prepared.started))} ms"
+        except (LanguageModelUnavailable, NotReady) as error:
+            return f"down: {error}"
+
+    async def _next_piece(self, pieces: AsyncGenerator[str, None], prepared: Prepared) -> str | None:
+        """None when there is no more, or no more time."""
+        try:
+            async with asyncio.timeout(prepared.deadline - time.perf_counter()):
+                return await anext(pieces, None)
+        except TimeoutError:
+            return None
+
+    def _explanation(self, prepared: Prepared, place: int, found: KeptText | Written | str) -> Explanation:
+        brief, timings_ms = prepared.briefs[place], prepared.timings_ms.copy()
+        text: str | None = None
+        fallback, usage, finish_reason, source = None, Usage(), _WHOLE, _TEMPLATE
+        match found:
+            case KeptText():
+                text, finish_reason, source = found.text, found.finish_reason, "cache"
+            case Written(text=None):
+                fallback, usage = f"{found.rejected}: what was written may not be shown", found.usage
+                timings_ms.update(found.timings_ms)
+            case Written():
+                text, finish_reason, source, usage = found.text, found.finish_reason, "llm", found.usage
+                timings_ms.update(found.timings_ms)
+            case str():
+                fallback = found
+        seconds = time.perf_counter() - prepared.started
+        timings_ms["total"] = round(1e3 * seconds, 3)
+        self._telemetry.observe_stage("total", seconds)
         self._telemetry.count_explanation(source)
         return Explanation(
-            user_id=user_id,
-            item_id=item.item_id,
-            title=item.title,
-            text=verdict.text or grounding.template(item.title, evidence),
+            user_id=prepared.subject.user_id,
+            item_id=brief.item.item_id,
+            title=brief.item.title,
+            text=text or grounding.template(brief.item.title, brief.evidence),
             source=source,
-            evidence=evidence,
+            evidence=brief.evidence,
             model_version=self._version,
-            usage=Usage(generation.prompt_tokens, generation.completion_tokens) if generation else Usage(),
-            finish_reason=generation.finish_reason if generation else "stop",
+            usage=usage,
+            finish_reason=finish_reason,
+            fallback=fallback,
+            unknown_items=prepared.subject.unknown_items,
             timings_ms=timings_ms,
         )

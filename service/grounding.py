@@ -2,15 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-from service.types import Evidence, Generation
-
-RejectReason = Literal["empty", "breaks_off"]
+from service.title_matcher import TitleMatcher
+from service.types import Evidence, Generation, RejectReason
 
 _MAX_WORDS = 4
 """The coarse codes' words come first; the finest ones say little."""
-_SENTENCE_END = re.compile(r"[.!?…][\"')\]\u201d\u2019]*(?=\s|$)")
+_SENTENCE_END = re.compile(r"[.!?\u2026][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -21,9 +19,26 @@ class Verdict:
     reason: RejectReason | None
 
 
-def check(generation: Generation) -> Verdict:
-    """The text with white space tidied; cut after its last whole sentence where it ran out of tokens."""
-    text = " ".join(generation.text.split())
+def check(generation: Generation, title: str, evidence: Evidence, titles: TitleMatcher) -> Verdict:
+    """The text with white space tidied; cut after its last whole sentence where it ran out of tokens.
+
+    Nothing of it is kept when it names a title of the catalogue that is neither the asked one nor in the evidence.
+    """
+    verdict = _whole_sentences(generation)
+    if verdict.text is None:
+        return verdict
+    if titles.other(verdict.text, [title, *(past.title for past in evidence.past_items)]) is not None:
+        return Verdict(None, "other_title")
+    return verdict
+
+
+def tidied(text: str) -> str:
+    """One line, single spaces."""
+    return " ".join(text.split())
+
+
+def _whole_sentences(generation: Generation) -> Verdict:
+    text = tidied(generation.text)
     if not text:
         return Verdict(None, "empty")
     if generation.finish_reason == "stop":
@@ -31,7 +46,7 @@ def check(generation: Generation) -> Verdict:
     ends = [match.end() for match in _SENTENCE_END.finditer(text)]
     if not ends:
         return Verdict(None, "breaks_off")
-    return Verdict(text[: ends[-1]], None if ends[-1] == len(text) else "breaks_off")
+    return Verdict(text[: ends[-1]], None if ends[-1] == len(text) else "cut")
 
 
 def template(title: str, evidence: Evidence) -> str:

@@ -5,6 +5,7 @@
 | Retriever | faiss, exact (numpy) |
 | TokenCache | Redis, memory |
 | RateLimiter | Redis, memory |
+| ExplanationCache | Redis, memory |
 | LanguageModel | vLLM over HTTP, transformers in process |
 """
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
-from service.types import Candidates, Generation, Part
+from service.types import Candidates, Generation, KeptText, Part
 
 TextStream = AsyncGenerator[str | Generation, None]
 """Pieces of text, then one Generation."""
@@ -76,6 +77,26 @@ class RateLimiter(Protocol):
 
     async def wait_s(self, caller: str) -> float:
         """0 when the caller may ask now, which is counted; else the seconds until it may."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections. Calling it twice is no error."""
+        ...
+
+
+class ExplanationCache(Protocol):
+    """Texts by what they were written from. A cache that is down answers None: it never raises into a request."""
+
+    async def get(self, key: str) -> KeptText | None:
+        """The text, or None when it is not held, has grown old or cannot be reached."""
+        ...
+
+    async def put(self, key: str, text: KeptText) -> None:
+        """Keep the text, where possible. Does not wait for a server."""
+        ...
+
+    async def check(self) -> Part:
+        """Whether the cache answers now."""
         ...
 
     async def close(self) -> None:

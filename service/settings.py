@@ -53,9 +53,9 @@ class Settings:
     ] = 10.0
     host: Annotated[str, About("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, About("Port to listen on; 0 takes a free one.", 0, 65_535)] = 8000
-    redis: Annotated[str, About("Token cache: a redis:// URL, or memory:// to keep tokens in this process.")] = (
-        MEMORY_CACHE
-    )
+    redis: Annotated[
+        str, About("Caches of tokens and explanations: a redis:// URL, or memory:// for this process.")
+    ] = MEMORY_CACHE
     redis_pool_size: Annotated[int, About("Connections to Redis at most.", 1, 1_024)] = 16
     redis_timeout_ms: Annotated[
         int, About("Milliseconds to wait for Redis before answering without it.", 1, 60_000)
@@ -64,6 +64,10 @@ class Settings:
     memory_cache_users: Annotated[
         int, About("Users that memory:// holds; the least recently asked leave first.", 1, 100_000_000)
     ] = 100_000
+    explanation_ttl_s: Annotated[int, About("Seconds that a cached explanation is kept.", 1, 315_360_000)] = 604_800
+    memory_cache_explanations: Annotated[
+        int, About("Explanations that memory:// holds; the least recently asked leave first.", 1, 100_000_000)
+    ] = 10_000
     retriever: Annotated[RetrieverName, About("Item search: the exported faiss index, or exact search by numpy.")] = (
         "faiss"
     )
@@ -77,6 +81,12 @@ class Settings:
     llm_check_interval_s: Annotated[
         float, About("Seconds between canary generations that tell whether the LLM really answers.", 0.1, 86_400)
     ] = 30.0
+    llm_check_timeout_s: Annotated[
+        float, About("Seconds in which a canary must answer while nothing else is answered.", 0.1, 3_600)
+    ] = 10.0
+    llm_max_prompts: Annotated[
+        int, About("Prompts at work or waiting at most; beyond, requests are told to come back (429).", 1, 10_000)
+    ] = 64
     max_tokens: Annotated[int, About("Tokens an explanation may have when the request does not say.", 1, 256)] = 64
     api_keys: Annotated[
         str, About("Who may ask: NAME:SCOPES:SHA256 for each key, as `beat-serve new-key` prints it; empty: anybody.")

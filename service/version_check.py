@@ -5,18 +5,13 @@ import asyncio
 import numpy as np
 
 from service.bootstrap import Components
-from service.errors import (
-    LanguageModelTimeout,
-    LanguageModelUnavailable,
-    NotReady,
-    Overloaded,
-    VersionRefused,
-)
-from service.types import Wanted
+from service.errors import Overloaded, VersionRefused
+from service.types import Question, Sampling, Wanted
 
 _USERS = 32
 """Users who are asked for, spread over all of them; it also warms what the first requests would wait for."""
 _ENGINE_TIMEOUT_S = 600.0
+_EXPLAIN_TIMEOUT_S = 60.0
 _POLL_S = 0.05
 
 
@@ -33,11 +28,14 @@ async def check_version(components: Components, *, own_engine: bool) -> None:
         answer = await components.recommender.recommend(artifact.user_ids.to_id(row), (), Wanted())
         if not np.isfinite([item.score for item in answer.items]).all():
             raise VersionRefused(artifact.version, f"user {answer.user_id!r} gets scores that are no numbers")
+    item_id, user_id = artifact.catalog.ids.to_id(0), artifact.user_ids.to_id(0)
+    question = Question((item_id,), Sampling(max_tokens=1), _EXPLAIN_TIMEOUT_S, user_id)
     try:
-        await components.explainer.explain(artifact.user_ids.to_id(0), artifact.catalog.ids.to_id(0), max_tokens=1)
-    except (LanguageModelTimeout, LanguageModelUnavailable, NotReady, Overloaded):
-        if own_engine:
-            raise
+        (explanation,) = await components.explainer.explain(await components.explainer.prepare(question))
+    except Overloaded:
+        return  # it is at work for others
+    if own_engine and (explanation.fallback or "").startswith(("down", "deadline")):
+        raise VersionRefused(artifact.version, f"its language model does not answer: {explanation.fallback}")
 
 
 async def _until_answering(components: Components) -> None:

@@ -16,10 +16,16 @@ async def healthz() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", response_model=Readiness, summary="State of each part")
+@router.get(
+    "/readyz",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "Nothing useful can be answered."}},
+    summary="State of each part",
+)
 async def readyz(parts: ComponentsDep) -> Response:
     """Ready as soon as recommendations can be answered; each part's state tells what else can."""
-    return json_response(Readiness.of(await parts.parts()))
+    readiness = Readiness.of(await parts.parts())
+    return json_response(readiness, 200 if readiness["ready"] else 503)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", responses={200: {"content": {"text/plain": {}}}})

@@ -4,9 +4,13 @@ import pytest
 
 from model_store.types import BehaviorTokens
 from service.grounding import Verdict, check, template
+from service.title_matcher import TitleMatcher
 from service.types import Evidence, Generation, LabelledTokens, PastItem
 
 TOKENS = LabelledTokens(BehaviorTokens(0, (0,) * 5), ("a",) * 6)
+
+
+TITLES = TitleMatcher(["Alien", "The Thing", "The Fly", "Solaris"])
 
 
 def _generation(text: str, finish_reason="stop") -> Generation:
@@ -22,8 +26,8 @@ def _evidence(*, words: tuple[str, ...] = (), titles: tuple[str, ...] = ()) -> E
     [
         (" You like\nspace  films. ", "stop", Verdict("You like space films.", None)),
         ("You like space films", "stop", Verdict("You like space films", None)),
-        ("You like space. It has", "length", Verdict("You like space.", "breaks_off")),
-        ('He said "yes!" and then', "length", Verdict('He said "yes!"', "breaks_off")),
+        ("You like space. It has", "length", Verdict("You like space.", "cut")),
+        ('He said "yes!" and then', "length", Verdict('He said "yes!"', "cut")),
         ("It costs 3.5 and runs on version 2.0 of", "length", Verdict(None, "breaks_off")),
         ("You like space.", "length", Verdict("You like space.", None)),
         ("You like space and", "length", Verdict(None, "breaks_off")),
@@ -33,7 +37,27 @@ def _evidence(*, words: tuple[str, ...] = (), titles: tuple[str, ...] = ()) -> E
 )
 def test_only_whole_sentences_of_a_text_that_ran_out_are_kept(text, finish_reason, verdict):
     """A finished text stays as it is; an unfinished one ends with its last whole sentence, or is given up."""
-    assert check(_generation(text, finish_reason)) == verdict
+    assert check(_generation(text, finish_reason), "Alien", _evidence(), TITLES) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Alien is as good as The Thing.", Verdict("Alien is as good as The Thing.", None)),
+        ("Alien is as good as The Fly.", Verdict(None, "other_title")),
+        ('Like "solaris", it is slow.', Verdict(None, "other_title")),
+        ("You like the thing.", Verdict("You like the thing.", None)),
+    ],
+)
+def test_only_the_asked_and_the_evidences_titles_may_be_named(text, verdict):
+    """Asked about Alien, with The Thing in the evidence."""
+    assert check(_generation(text), "Alien", _evidence(titles=("The Thing",)), TITLES) == verdict
+
+
+def test_what_was_cut_off_names_nothing():
+    """The title stands in the sentence that broke off, which is not shown."""
+    kept = check(_generation("You like space. As in The Fly", "length"), "Alien", _evidence(), TITLES)
+    assert kept == Verdict("You like space.", "cut")
 
 
 def test_the_template_says_past_items_and_shared_words():

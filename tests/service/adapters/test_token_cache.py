@@ -147,7 +147,7 @@ async def test_a_stopped_redis_is_a_counted_miss_logged_once_and_comes_back(redi
     assert (await cache.check()).state == "ok"
     await cache.put("alice", ALICE)
     assert await cache.get("alice") == ALICE
-    lines = [record.getMessage() for record in caplog.records if record.name == "service.adapters.token_cache"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "service.adapters.redis_table"]
     assert len(lines) == 2, lines
     assert lines[0].startswith("token cache down")
     assert lines[1].startswith("token cache answers")

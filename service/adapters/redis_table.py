@@ -1,0 +1,174 @@
+"""Values in Redis under keys, asked for by many requests at once, and done without where Redis fails."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from service.metrics import Cache
+from service.telemetry import Telemetry
+from service.types import Part
+
+log = logging.getLogger(__name__)
+
+V = TypeVar("V")
+
+_BATCH = 256
+"""Look-ups that share one round trip at most."""
+_MAX_WAITING_PUTS = 10_000
+"""Values waiting to be written; beyond it new ones are dropped, because a miss only costs making them again."""
+_REST_S = 1.0
+"""Pause after a failure, in which requests do not wait for Redis at all."""
+_WITHOUT: Final[dict[Cache, str]] = {
+    "tokens": "tokens are looked up in the model",
+    "explanations": "every explanation is written anew",
+}
+PART_OF: Final[dict[Cache, str]] = {"tokens": "token_cache", "explanations": "explanation_cache"}
+"""The name under which a cache's state is told."""
+
+
+class RedisTable(Generic[V]):
+    """A table of values that a request can do without.
+
+    Look-ups that arrive while one is under way share the next round trip (one MGET), and never see each other's
+    cancellation: a cancelled redis-py command spoils its connection (redis-py #2797), so no request awaits one.
+    When Redis fails, look-ups answer None at once for a second, then one of them tries again and alone waits for it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        use: Cache,
+        decode: Callable[[bytes], V],
+        ttl_s: int,
+        pool_size: int,
+        timeout_s: float,
+        telemetry: Telemetry,
+    ) -> None:
+        """`decode` raises ValueError for bytes that are no value: another writer may have spoilt the key."""
+        self._use: Cache = use
+        self._name = PART_OF[use].replace("_", " ")
+        self._decode = decode
+        self._ttl_s = ttl_s
+        self._telemetry = telemetry
+        self._redis = Redis.from_pool(
+            BlockingConnectionPool.from_url(
+                url,
+                max_connections=pool_size,
+                timeout=timeout_s,
+                socket_timeout=timeout_s,
+                socket_connect_timeout=timeout_s,
+                # One new try on a fresh connection: a restarted Redis is no error. A timeout is not retried.
+                retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+            )
+        )
+        self._gets: list[tuple[str, asyncio.Future[bytes | None]]] = []
+        self._puts: dict[str, bytes] = {}
+        self._worker: asyncio.Task[None] | None = None
+        self._rest_until = 0.0
+        self._down = False
+
+    async def get(self, key: str) -> V | None:
+        """The value, or None when it is not held, cannot be read or cannot be reached."""
+        if time.monotonic() < self._rest_until or (self._down and self._working):
+            self._telemetry.count_lookup(self._use, "error")
+            return None
+        found: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._gets.append((key, found))
+        self._work()
+        data = await found
+        if data is None:
+            return None
+        try:
+            value = self._decode(data)
+        except ValueError:
+            self._telemetry.count_lookup(self._use, "error")
+            return None
+        self._telemetry.count_lookup(self._use, "hit")
+        return value
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep it for the table's time, where possible; not waited for."""
+        if len(self._puts) < _MAX_WAITING_PUTS and not self._down:
+            self._puts[key] = data
+            self._work()
+
+    async def check(self) -> Part:
+        """Whether Redis answers now."""
+        try:
+            await self._redis.ping()
+        except (RedisError, OSError) as error:
+            self._failed(error)
+            return Part("down", f"Redis does not answer: {_WITHOUT[self._use]}")
+        self._recovered()
+        return Part("ok", "Redis")
+
+    async def close(self) -> None:
+        """Write what waits, and give back connections."""
+        if self._worker is not None:
+            await self._worker
+        await self._redis.aclose()
+
+    @property
+    def _working(self) -> bool:
+        return self._worker is not None and not self._worker.done()
+
+    def _work(self) -> None:
+        if not self._working:
+            self._worker = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        while self._gets or self._puts:
+            gets, self._gets = self._gets[:_BATCH], self._gets[_BATCH:]
+            puts, self._puts = self._puts, {}
+            try:
+                values = await self._round_trip([key for key, _ in gets], puts)
+            except (RedisError, OSError) as error:
+                self._failed(error)
+                self._answer(gets, [None] * len(gets), "error")
+            else:
+                self._recovered()
+                self._answer(gets, values, "miss")
+
+    async def _round_trip(self, keys: list[str], puts: dict[str, bytes]) -> list[bytes | None]:
+        if not puts:
+            return await self._redis.mget(keys)  # type: ignore[return-value]  # bytes: decode_responses is off
+        pipeline = self._redis.pipeline(transaction=False)
+        for key, value in puts.items():
+            pipeline.set(key, value, ex=self._ttl_s)
+        if keys:
+            pipeline.mget(keys)
+        answers = await pipeline.execute()
+        return answers[-1] if keys else []
+
+    def _answer(
+        self, gets: list[tuple[str, asyncio.Future[bytes | None]]], values: list[bytes | None], absent: str
+    ) -> None:
+        for (_, found), value in zip(gets, values, strict=True):
+            if value is None:
+                self._telemetry.count_lookup(self._use, "error" if absent == "error" else "miss")
+            if not found.done():  # done: the client has left
+                found.set_result(value)
+
+    def _failed(self, error: Exception) -> None:
+        self._telemetry.count_redis_failure(self._use)
+        self._rest_until = time.monotonic() + _REST_S
+        if not self._down:
+            log.warning("%s down, %s: %s", self._name, _WITHOUT[self._use], type(error).__name__)
+        self._down = True
+        self._telemetry.set_part_up(PART_OF[self._use], False)
+
+    def _recovered(self) -> None:
+        if self._down:
+            log.info("%s answers again", self._name)
+        self._down = False
+        self._rest_until = 0.0
+        self._telemetry.set_part_up(PART_OF[self._use], True)

@@ -1,0 +1,37 @@
+"""From what is known to what the language model reads."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
+from model_store.soft_tokens import SoftTokenTable
+from model_store.token_embeddings import TokenEmbeddings
+from model_store.types import Item, Slot
+from service.types import Evidence
+
+
+class PromptMaker:
+    """From an item and its evidence to the embeddings that the language model reads."""
+
+    def __init__(
+        self,
+        template: PromptTemplate,
+        encoder: PromptEncoder,
+        token_embeddings: TokenEmbeddings,
+        soft_tokens: SoftTokenTable,
+    ) -> None:
+        self._template = template
+        self._encoder = encoder
+        self._token_embeddings = token_embeddings
+        self._soft_tokens = soft_tokens
+
+    def embeds(self, item: Item, evidence: Evidence) -> NDArray[np.float32]:
+        """The prompt, (seq, hidden_size) float32, finite."""
+        titles = [past.title for past in evidence.past_items]
+        prompt = self._template.render(title=item.title, text=item.about, history=titles)
+        soft: dict[Slot, NDArray[np.float32]] = {
+            "style": self._soft_tokens.style,
+            "user": self._soft_tokens.lookup("user", evidence.user.tokens),
+            "item": self._soft_tokens.lookup("item", evidence.item.tokens),
+        }
+        return embed_prompt(self._encoder.encode(prompt), self._token_embeddings, soft)
