@@ -14,6 +14,7 @@ from model_store import LanguageModelSpec, ModelStore
 from model_store.tensor_file import load_tensors, save_tensors
 from service.errors import LanguageModelUnavailable, NothingToRollBackTo, VersionRefused
 from service.settings import Settings
+from service.types import Question, Sampling
 from service.versions import Versions
 from tests.artifacts import CHAT, ITEM_IDS, USER_IDS, tiny_artifact, unseen_rows
 from tests.fakes import FakeLanguageModel
@@ -122,14 +123,16 @@ async def test_a_request_under_way_finishes_on_the_version_it_began_with(root):
     assert engine is not None
     await _until(lambda: engine.part.state == "ok")
     with versions.lease() as leased:
-        asking = asyncio.create_task(leased.explainer.explain(USER_IDS[0], ITEM_IDS[0]))
+        question = Question((ITEM_IDS[0],), Sampling(max_tokens=8), deadline_s=60, user_id=USER_IDS[0])
+        asking = asyncio.create_task(leased.explainer.explain(await leased.explainer.prepare(question)))
         await paused.asked.wait()
         new = tiny_artifact(root, language_model=_other_language_model(root))
         await versions.swap_to("latest")
         assert versions.current.artifact.version == new
         closed_early = paused.closed
         paused.go_on.set()
-        assert (await asking).model_version == old
+        (explanation,) = await asking
+        assert (explanation.model_version, explanation.source) == (old, "llm")
     await _until(lambda: paused.closed)
     other_closed_early = other.closed
     await versions.close()
