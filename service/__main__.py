@@ -81,6 +81,9 @@ def load(
     stream: Annotated[float, typer.Option(help="Share of streamed explanations.", min=0)] = 0.1,
     zipf: Annotated[float, typer.Option(help="How much more the busiest users are asked for.", min=0, max=4)] = 1.0,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for an answer.", min=0.1, max=600)] = 60.0,
+    api_key: Annotated[
+        str, typer.Option(envvar="BEAT_API_KEY", help="The key to ask with, where keys are wanted.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="The same seed asks the same.")] = 0,
 ) -> None:
     """Ask a running service as a crowd would (Poisson arrivals, Zipf users), and print how it answered.
@@ -99,7 +102,7 @@ def load(
         console.print(f"[red]no ids to ask for:[/] {error}", highlight=False)
         raise typer.Exit(1) from error
     with console.status(f"asking {address}: {rate:g} requests a second for {seconds:g} s"):
-        answers = run(address, artifact, plan, timeout_s=timeout)
+        answers = run(address, artifact, plan, timeout_s=timeout, api_key=api_key)
     console.print(summary(answers))
     if not any(found.seconds for found in answers.values()):
         raise typer.Exit(1)

@@ -61,12 +61,19 @@ async def run_load(client: httpx.AsyncClient, requests: Iterable[Arrival]) -> di
     return answers
 
 
-def run(address: str, artifact: Artifact, plan: LoadPlan, *, timeout_s: float) -> dict[Kind, Answers]:
+def run(
+    address: str, artifact: Artifact, plan: LoadPlan, *, timeout_s: float, api_key: str = ""
+) -> dict[Kind, Answers]:
     """Ask the service at `address` as the plan says, for the users and items of the version that it serves."""
 
     async def ask() -> dict[Kind, Answers]:
-        limits = httpx.Limits(max_connections=MAX_IN_FLIGHT, max_keepalive_connections=MAX_IN_FLIGHT)
-        async with httpx.AsyncClient(base_url=address, timeout=timeout_s, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=address,
+            headers={"authorization": f"Bearer {api_key}"} if api_key else {},
+            timeout=timeout_s,
+            limits=httpx.Limits(max_connections=MAX_IN_FLIGHT, max_keepalive_connections=MAX_IN_FLIGHT),
+            trust_env=False,  # a proxy is never meant for a service of one's own
+        ) as client:
             return await run_load(client, arrivals(plan, artifact.user_ids, artifact.catalog.ids))
 
     return asyncio.run(ask())

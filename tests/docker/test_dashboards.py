@@ -1,6 +1,7 @@
 """The dashboards are what their source makes, fit on the screen, and ask for metrics that exist."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,14 @@ def test_every_metric_of_ours_that_a_panel_asks_for_exists() -> None:
     known = {family.name + suffix for family in families for suffix in suffixes[family.type]}
     asked = {name for question in questions() for name in metric_names(question.expression)}
     assert {name for name in asked if name.startswith("beat_")} - known == set()
+
+
+def test_every_metric_of_vllm_that_a_panel_asks_for_was_told_by_a_real_one() -> None:
+    """Its names change between releases."""
+    lines = "\n".join(path.read_text() for path in (Path(__file__).parent / "vllm_metrics").glob("*.txt"))
+    told = set(re.findall(r"^(vllm:\w+)", lines, re.MULTILINE))
+    asked = {name for question in questions() for name in metric_names(question.expression)}
+    assert {name for name in asked if name.startswith("vllm:")} - told == set()
 
 
 def test_panels_ask_the_data_source_that_is_provisioned() -> None:

@@ -3,14 +3,17 @@
 import asyncio
 import io
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from model_store import ModelStore
 from service.__main__ import app
-from service.load import run_load, summary
+from service.load import run, run_load, summary
 from service.load_plan import Arrival, LoadPlan, arrivals
 from tests.service.conftest import RunningApp
 
@@ -95,6 +98,29 @@ async def test_the_summary_tells_percentiles_and_failures():
     row = next(line for line in printed.getvalue().splitlines() if "explain" in line)
     assert re.findall(r"[\d.]+", row)[:5] == ["103", "3", "50.5", "95.0", "99.0"]
     assert "503: 3" in row
+
+
+def test_a_key_is_shown_to_the_service_that_wants_one(store):
+    """With every request, as the service reads it."""
+    shown: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            shown.append(self.headers.get("authorization"))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        plan = LoadPlan(20, 0.5, {"recommend": 1})
+        run(address, ModelStore(store).load("latest"), plan, timeout_s=5, api_key="secret")
+        server.shutdown()
+    assert shown
+    assert set(shown) == {"Bearer secret"}
 
 
 def test_a_service_that_is_not_there_is_a_failure(store):

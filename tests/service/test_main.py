@@ -1,14 +1,10 @@
 """The real command in a process of its own, and what it does when Redis dies under it."""
 
 import asyncio
-import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -19,33 +15,15 @@ from service.__main__ import app
 from service.settings import Settings
 from tests.artifacts import ITEM_IDS, USER_IDS, tiny_artifact, unseen_rows
 from tests.service.conftest import running
+from tests.service_process import service_process
 
 RECOMMEND = {"user_id": USER_IDS[0], "k": 2}
 EXPLAIN = {"user_id": USER_IDS[0], "item_id": ITEM_IDS[unseen_rows(0)[0]]}
 
 
-@contextmanager
-def _process(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """`beat-serve run` with what it printed until its address, and the address."""
-    command = [sys.executable, "-m", "service", "run", "--port", "0", *arguments]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment}
-    )
-    assert process.stdout is not None
-    try:
-        printed = "".join(process.stdout.readline() for _ in range(6))
-        found = re.search(r"http://\S+", printed)
-        assert found, printed
-        yield process, printed, found.group()
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
 def test_the_command_serves_and_stops_when_told(store):
     """Real sockets, real server: both answers are right, and SIGTERM ends it in order."""
-    with _process("--store", str(store), "--llm", "none") as (process, printed, address):
+    with service_process("--store", str(store), "--llm", "none") as (process, printed, address):
         assert "checkerboard-" in printed
         with httpx.Client(base_url=address) as client:
             recommended = client.post("/recommend", json=RECOMMEND).json()
@@ -59,7 +37,7 @@ def test_the_command_serves_and_stops_when_told(store):
 def test_a_real_language_model_in_process_explains(store):
     """A tiny random Llama: /recommend answers while it loads, then it writes, the same text for the same question."""
     with (
-        _process("--store", str(store), "--max-tokens", "12") as (_, _, address),
+        service_process("--store", str(store), "--max-tokens", "12") as (_, _, address),
         httpx.Client(base_url=address) as client,
     ):
         assert client.post("/recommend", json=RECOMMEND).status_code == 200
@@ -79,7 +57,7 @@ def test_settings_come_from_the_environment_and_flags_win(store):
         "BEAT_LLM": "http://key:hunter2@127.0.0.1:9",
         "BEAT_REDIS": "redis://nowhere",
     }
-    with _process("--redis", "redis://:hunter2@127.0.0.1:9/0", **environment) as (_, printed, address):
+    with service_process("--redis", "redis://:hunter2@127.0.0.1:9/0", **environment) as (_, printed, address):
         assert httpx.get(f"{address}/healthz").status_code == 200
     assert "redis://***@127.0.0.1:9/0" in printed
     assert "port=0 redis=redis://***@127.0.0.1:9/0 redis_pool_size=16" in printed
@@ -116,7 +94,7 @@ def test_a_wrong_setting_names_its_flag():
 
 def test_a_taken_port_is_one_clear_line(store):
     """The address is named."""
-    with _process("--store", str(store), "--llm", "none") as (_, _, address):
+    with service_process("--store", str(store), "--llm", "none") as (_, _, address):
         port = address.rpartition(":")[2]
         result = CliRunner().invoke(app, ["run", "--store", str(store), "--llm", "none", "--port", port])
     assert result.exit_code == 1
@@ -167,7 +145,7 @@ def test_a_version_is_served_by_name(tmp_path: Path):
     older = tiny_artifact(root)
     newer = tiny_artifact(root, dataset="newer")
     assert older != newer
-    with _process("--store", str(root), "--llm", "none", "--version", older) as (_, printed, address):
+    with service_process("--store", str(root), "--llm", "none", "--version", older) as (_, printed, address):
         assert older in printed
         answer = httpx.post(f"{address}/recommend", json=RECOMMEND).json()
     assert answer["model_version"] == older
