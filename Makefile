@@ -86,8 +86,8 @@ down: .env ## stop the demo stack; its volumes stay
 	@docker compose down
 
 smoke: .env ## ask every endpoint of the running stack
-	@set -a; . ./.env; $(PYTHON) -m tests.stack.smoke http://127.0.0.1:$${BEAT_PORT:-8000} \
-	--prometheus http://127.0.0.1:$${PROMETHEUS_PORT:-9090} --grafana http://127.0.0.1:$${GRAFANA_PORT:-3000}
+	@address() { echo "http://$$(docker compose port "$$1" "$$2")"; }; \
+	$(PYTHON) -m tests.stack.smoke "$$(address gateway 8080)" --prometheus "$$(address prometheus 9090)" --grafana "$$(address grafana 3000)"
 
 clean: ## remove environments, caches and published artifacts (downloads under BEAT_CACHE stay)
 	rm -rf $(VENV) $(VLLM_VENV) build dist runs model_store/artifacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -132,13 +132,15 @@ def explain_stream(stack: Stack) -> str:
 
 def feedback(stack: Stack) -> str:
     """What a user did with a recommendation is taken."""
-    body = {
-        "recommendation_id": stack.recommendation["recommendation_id"],
+    event = {
+        "kind": "view",
         "user_id": stack.user,
         "item_id": stack.items[0],
-        "event": "click",
+        "recommendation_id": stack.recommendation["recommendation_id"],
     }
-    return f"status {stack.client.post('/feedback', body).status}"
+    taken = stack.client.post("/feedback", {"events": [event]}).json()
+    require(taken["joined"] == 1, f"/feedback did not find the recommendation: {taken}")
+    return f"joined, shared {taken['shared']}"
 
 
 def failures(stack: Stack) -> str:
@@ -190,3 +192,20 @@ CHECKS: tuple[Callable[[Stack], str], ...] = (
     alive, model, search, recommend, recommend_batch, similar, user_tokens, explain, explain_stream, feedback,
     failures, page, metrics, every_endpoint,
 )  # fmt: skip
+
+
+def without_language_model(stack: Stack) -> str:
+    """With the LLM down, recommendations go on; /explain says 503 and when to come back, or gives a template."""
+    require(stack.recommendation["items"], "/recommend gave nothing")
+    body = {"user_id": stack.user, "item_id": stack.items[2]}
+    answer = stack.client.post("/explain", body, expect=None)
+    if answer.status == 200:
+        require(answer.json()["source"] in ("template", "cache"), f"the language model is not down: {answer.body!r}")
+        return str(answer.json()["source"])
+    require_problem(answer)
+    require(answer.status == 503 and answer.headers["retry-after"], f"/explain: {answer.status}, {answer.headers}")
+    return f"503, retry after {answer.headers['retry-after']} s"
+
+
+ON_DEMAND: tuple[Callable[[Stack], str], ...] = (without_language_model,)
+"""For a stack with something missing."""

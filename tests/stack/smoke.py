@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.stack.checks import CHECKS, Stack
+from tests.stack.checks import CHECKS, ON_DEMAND, Stack
 from tests.stack.client import Client, SmokeFailure
 
 WAIT_S = 300.0
@@ -24,11 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--prometheus", metavar="URL", help="Prometheus of the stack")
     parser.add_argument("--grafana", metavar="URL", help="Grafana of the stack")
     parser.add_argument("--wait", metavar="SECONDS", type=float, default=WAIT_S, help="for all parts to be ready")
+    names = [check.__name__ for check in CHECKS + ON_DEMAND]
+    parser.add_argument("--only", metavar="CHECK", nargs="+", choices=names, help="these checks, at once")
     wanted = parser.parse_args(arguments)
 
     stack = Stack(Client(wanted.url))
-    checks: list[tuple[str, Callable[[], str]]] = [("ready", partial(wait_until_ready, stack.client, wanted.wait))]
-    checks += [(check.__name__, partial(check, stack)) for check in CHECKS]
+    checks: list[tuple[str, Callable[[], str]]] = []
+    if wanted.only is None:
+        checks.append(("ready", partial(wait_until_ready, stack.client, wanted.wait)))
+    chosen = CHECKS if wanted.only is None else [c for c in CHECKS + ON_DEMAND if c.__name__ in wanted.only]
+    checks += [(check.__name__, partial(check, stack)) for check in chosen]
     if wanted.prometheus:
         checks.append(("prometheus", partial(prometheus, wanted.prometheus)))
     if wanted.grafana:
