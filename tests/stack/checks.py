@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.stack.client import Answer, Client, SmokeFailure, segment
 
-MAX_TOKENS = 24
+MAX_TOKENS = 48
 NOBODY = "no-such-user-or-item"
 
 
@@ -178,6 +178,14 @@ def metrics(stack: Stack) -> str:
     return f"{len(names)} metrics of ours"
 
 
+def admin(stack: Stack) -> str:
+    """Nobody without a key for it changes which version is served, and nobody at all through the gateway."""
+    bodies: dict[str, dict[str, str]] = {"reload": {"version": "latest"}, "rollback": {}}
+    statuses = {name: stack.client.post(f"/admin/{name}", body, expect=None).status for name, body in bodies.items()}
+    require(set(statuses.values()) <= {401, 403, 404}, f"/admin is open: {statuses}")
+    return str(statuses)
+
+
 def every_endpoint(stack: Stack) -> str:
     """Nothing that the service offers was left out."""
     paths = stack.client.get("/openapi.json").json()["paths"]
@@ -190,7 +198,7 @@ def every_endpoint(stack: Stack) -> str:
 
 CHECKS: tuple[Callable[[Stack], str], ...] = (
     alive, model, search, recommend, recommend_batch, similar, user_tokens, explain, explain_stream, feedback,
-    failures, page, metrics, every_endpoint,
+    failures, admin, page, metrics, every_endpoint,
 )  # fmt: skip
 
 

@@ -46,10 +46,11 @@ class Event:
 
 
 class Client:
-    """Asks one base URL, and remembers what it asked."""
+    """Asks one base URL, with an API key if there is one, and remembers what it asked."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, key: str | None = None) -> None:
         self.base_url = base_url.rstrip("/")
+        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
         self._asked: set[tuple[str, str]] = set()
 
     def get(self, path: str, *, expect: int | None = 200, **query: str | int) -> Answer:
@@ -82,7 +83,7 @@ class Client:
     def _open(self, method: str, path: str, body: Mapping[str, Any] | None) -> HTTPResponse | HTTPError:
         self._asked.add((method, path.partition("?")[0]))
         data = None if body is None else json.dumps(body).encode()
-        request = Request(self.base_url + path, data, {"content-type": "application/json"}, method=method)
+        request = Request(self.base_url + path, data, self._headers, method=method)
         try:
             response: HTTPResponse = urlopen(request, timeout=TIMEOUT_S)
         except HTTPError as error:
