@@ -87,8 +87,18 @@ class NodeEmbeddings:
         return np.concatenate([self.items[row], self.item_texts[row]])
 
     def joint_history(self, item_rows: ArrayLike, weights: ArrayLike | None = None) -> Vectors:
-        """Joint vector, (dim_joint,), of a user who has just this history."""
-        return np.concatenate([self.fold_in(item_rows, weights), self.user_texts_of(item_rows, weights)])
+        """Joint vector, (dim_joint,), of a user who has just this history; the graph part at length 1.
+
+        A user's length changes no ranking: tokens need not tell it.
+        """
+        graph = unit_rows(self.fold_in(item_rows, weights)[None])[0]
+        return np.concatenate([graph, self.user_texts_of(item_rows, weights)])
+
+
+def unit_rows(vectors: Vectors) -> Vectors:
+    """Every row at length 1, zero rows as they are. Shapes: (n, dim) -> (n, dim)."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
 
 def closest_items(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_row: int, count: int) -> ClosestItems:

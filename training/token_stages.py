@@ -30,7 +30,7 @@ from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer, codebook_report, train_tokenizer
 from training.word_anchors import style_start, word_anchors
 
-TOKENIZER_FORMAT = 2
+TOKENIZER_FORMAT = 4
 PROJECTOR_FORMAT = 1
 EVALUATION_FORMAT = 1
 NUM_LEVELS = 12

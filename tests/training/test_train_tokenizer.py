@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from model_store.embeddings import NodeEmbeddings
+from model_store.embeddings import NodeEmbeddings, unit_rows
 from model_store.quantizer import Codes
 from model_store.types import Side
 from tests.training.toy_data import dataset_of, table
@@ -24,7 +24,8 @@ from training.train_tokenizer import (
 
 COLOURS = ("red", "blue", "green", "amber", "violet", "silver")
 NUM_USERS, NUM_ITEMS = 18, 36
-SEED = 0
+SEED = 5
+"""Of a random start with one node of each colour; k-means from another may leave two colours in one code."""
 CONFIG = TokenizerConfig(codebook_size=6, kmeans_iterations=20, text_dim=4, text_weight=0.5)
 PAIRS = [(user, item) for user in range(NUM_USERS) for item in range(NUM_ITEMS) if user % 6 == item % 6]
 TRAIN = Pairs(*(np.array(rows, np.int64) for rows in zip(*PAIRS, strict=True)))
@@ -83,14 +84,16 @@ def test_codes_are_what_the_served_quantizers_give(graph, dataset):
 
 
 def test_the_text_of_a_user_is_what_the_service_makes_of_the_history(graph, dataset):
-    """All users at once equal NodeEmbeddings.user_texts_of one by one; the graph part is the trained vector."""
+    """All users at once equal NodeEmbeddings.user_texts_of one by one; the graph part is the trained direction."""
     texts = np.random.default_rng(1).normal(size=(NUM_ITEMS, 3)).astype(np.float32)
     embeddings = replace(graph, item_texts=texts)
     some = TRAIN.take(TRAIN.users > 0)  # user 0 has had nothing
     joint = joint_users(embeddings, history_matrix(some, NUM_USERS, NUM_ITEMS))
     expected = [embeddings.user_texts_of(some.items[some.users == user]) for user in range(NUM_USERS)]
     np.testing.assert_allclose(joint[:, 6:], expected, atol=1e-5)
-    np.testing.assert_array_equal(joint[:, :6], graph.users)
+    np.testing.assert_allclose(
+        joint[:, :6], graph.users / np.linalg.norm(graph.users, axis=1, keepdims=True), rtol=1e-6
+    )
     assert joint.dtype == np.float32
 
 
