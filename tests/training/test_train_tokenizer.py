@@ -91,9 +91,7 @@ def test_the_text_of_a_user_is_what_the_service_makes_of_the_history(graph, data
     joint = joint_users(embeddings, history_matrix(some, NUM_USERS, NUM_ITEMS))
     expected = [embeddings.user_texts_of(some.items[some.users == user]) for user in range(NUM_USERS)]
     np.testing.assert_allclose(joint[:, 6:], expected, atol=1e-5)
-    np.testing.assert_allclose(
-        joint[:, :6], graph.users / np.linalg.norm(graph.users, axis=1, keepdims=True), rtol=1e-6
-    )
+    np.testing.assert_allclose(joint[:, :6], unit_rows(graph.users), rtol=1e-6)
     assert joint.dtype == np.float32
 
 
