@@ -95,10 +95,13 @@ class NodeEmbeddings:
         return np.concatenate([graph, self.user_texts_of(item_rows, weights)])
 
 
-def unit_rows(vectors: Vectors) -> Vectors:
+def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
     """Every row at length 1, zero rows as they are. Shapes: (n, dim) -> (n, dim)."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    unit: Vectors = np.divide(
+        vectors, norms, out=np.zeros(vectors.shape, np.float32), where=norms > 0, casting="same_kind"
+    )
+    return unit
 
 
 def closest_items(embeddings: NodeEmbeddings, rows: NDArray[np.integer], item_row: int, count: int) -> ClosestItems:
