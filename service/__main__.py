@@ -19,7 +19,7 @@ from service.app import create_app
 from service.bootstrap import Components
 from service.http_protocol import OneWriteProtocol
 from service.logs import configure_logs
-from service.setting_options import PORT, STORE, takes_settings, wrong_setting
+from service.setting_options import PORT, REDIS, STORE, VERSION, takes_settings, wrong_setting
 from service.settings import Settings, SettingsError, unknown_variables, without_secrets
 from service.versions import Versions
 
@@ -106,6 +106,27 @@ def load(
     console.print(summary(answers))
     if not any(found.seconds for found in answers.values()):
         raise typer.Exit(1)
+
+
+@app.command()
+def publish(
+    redis: Annotated[str, REDIS],
+    store: Annotated[Path, STORE] = Settings.store,
+    version: Annotated[str, VERSION] = Settings.version,
+    prune: Annotated[bool, typer.Option(help="Then delete the tokens of all other versions.")] = False,
+) -> None:
+    """Write the tokens of a version's users into Redis, before they are asked for. Interrupted, it goes on later."""
+    from service.adapters.token_publisher import RedisFailed
+    from service.publish import PruneRefused, publish_tokens
+
+    try:
+        publish_tokens(store, version, redis, prune=prune, console=console)
+    except (ModelStoreError, RedisFailed, PruneRefused, ValueError) as error:
+        console.print(f"[red]not published:[/] {escape(str(error))}", highlight=False)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        raise typer.Exit(130) from None
 
 
 @app.command()

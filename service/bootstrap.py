@@ -25,6 +25,7 @@ from service.settings import MEMORY_CACHE, Settings
 from service.similar_items import SimilarItems
 from service.telemetry import Telemetry
 from service.title_matcher import TitleMatcher
+from service.token_layout import TokenLayout
 from service.types import Part
 from service.users import Users
 from service.writer import Writer
@@ -149,7 +150,7 @@ def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -
         return MemoryTokenCache(max_users=settings.memory_cache_users, telemetry=telemetry)
     return RedisTokenCache(
         settings.redis,
-        version=artifact.version,
+        layout=TokenLayout(artifact.version, len(artifact.user_ids)),
         ttl_s=settings.token_ttl_s,
         pool_size=settings.redis_pool_size,
         timeout_s=settings.redis_timeout_ms / 1e3,

@@ -15,7 +15,9 @@ def option(setting: Setting) -> Any:
 
 
 STORE: Final = option(SETTINGS["store"])
+VERSION: Final = option(SETTINGS["version"])
 PORT: Final = option(SETTINGS["port"])
+REDIS: Final = option(SETTINGS["redis"])
 
 
 def takes_settings(command: Callable[[Settings], None]) -> Callable[..., None]:

@@ -14,11 +14,14 @@ from redis.exceptions import RedisError
 
 from service.metrics import Cache
 from service.telemetry import Telemetry
+from service.token_layout import Place
 from service.types import Part
 
 log = logging.getLogger(__name__)
 
 V = TypeVar("V")
+Key = str | Place
+"""A key of its own, or a field of a hash."""
 
 _BATCH = 256
 """Look-ups that share one round trip at most."""
@@ -37,7 +40,7 @@ PART_OF: Final[dict[Cache, str]] = {"tokens": "token_cache", "explanations": "ex
 class RedisTable(Generic[V]):
     """A table of values that a request can do without.
 
-    Look-ups that arrive while one is under way share the next round trip (one MGET), and never see each other's
+    Look-ups that arrive while one is under way share the next round trip, and never see each other's
     cancellation: a cancelled redis-py command spoils its connection (redis-py #2797), so no request awaits one.
     When Redis fails, look-ups answer None at once for a second, then one of them tries again and alone waits for it.
     """
@@ -70,13 +73,13 @@ class RedisTable(Generic[V]):
                 retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
             )
         )
-        self._gets: list[tuple[str, asyncio.Future[bytes | None]]] = []
-        self._puts: dict[str, bytes] = {}
+        self._gets: list[tuple[Key, asyncio.Future[bytes | None]]] = []
+        self._puts: dict[Key, bytes] = {}
         self._worker: asyncio.Task[None] | None = None
         self._rest_until = 0.0
         self._down = False
 
-    async def get(self, key: str) -> V | None:
+    async def get(self, key: Key) -> V | None:
         """The value, or None when it is not held, cannot be read or cannot be reached."""
         if time.monotonic() < self._rest_until or (self._down and self._working):
             self._telemetry.count_lookup(self._use, "error")
@@ -95,7 +98,7 @@ class RedisTable(Generic[V]):
         self._telemetry.count_lookup(self._use, "hit")
         return value
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: Key, data: bytes) -> None:
         """Keep it for the table's time, where possible; not waited for."""
         if len(self._puts) < _MAX_WAITING_PUTS and not self._down:
             self._puts[key] = data
@@ -138,19 +141,21 @@ class RedisTable(Generic[V]):
                 self._recovered()
                 self._answer(gets, values, "miss")
 
-    async def _round_trip(self, keys: list[str], puts: dict[str, bytes]) -> list[bytes | None]:
-        if not puts:
-            return await self._redis.mget(keys)  # type: ignore[return-value]  # bytes: decode_responses is off
+    async def _round_trip(self, keys: list[Key], puts: dict[Key, bytes]) -> list[bytes | None]:
         pipeline = self._redis.pipeline(transaction=False)
         for key, value in puts.items():
-            pipeline.set(key, value, ex=self._ttl_s)
-        if keys:
-            pipeline.mget(keys)
+            if isinstance(key, Place):
+                pipeline.hset(*key, value)
+                pipeline.expire(key.key, self._ttl_s)
+            else:
+                pipeline.set(key, value, ex=self._ttl_s)
+        for key in keys:
+            pipeline.hget(*key) if isinstance(key, Place) else pipeline.get(key)
         answers = await pipeline.execute()
-        return answers[-1] if keys else []
+        return answers[len(answers) - len(keys) :]
 
     def _answer(
-        self, gets: list[tuple[str, asyncio.Future[bytes | None]]], values: list[bytes | None], absent: str
+        self, gets: list[tuple[Key, asyncio.Future[bytes | None]]], values: list[bytes | None], absent: str
     ) -> None:
         for (_, found), value in zip(gets, values, strict=True):
             if value is None:

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from model_store.types import BehaviorTokens, UserId
 from service.adapters.redis_table import RedisTable
 from service.telemetry import Telemetry
+from service.token_layout import TokenLayout
 from service.types import Part
 
 
@@ -38,12 +39,12 @@ class MemoryTokenCache:
 
 
 class RedisTokenCache:
-    """Tokens in Redis under `beat:{version}:u:{user_id}`, 12 bytes a user."""
+    """Tokens in Redis, 12 bytes a user in the hashes of a TokenLayout; a hash expires `ttl_s` after its last new user."""
 
     def __init__(
-        self, url: str, *, version: str, ttl_s: int, pool_size: int, timeout_s: float, telemetry: Telemetry
+        self, url: str, *, layout: TokenLayout, ttl_s: int, pool_size: int, timeout_s: float, telemetry: Telemetry
     ) -> None:
-        self._prefix = f"beat:{version}:u:"
+        self._layout = layout
         self._table = RedisTable(
             url,
             use="tokens",
@@ -55,10 +56,10 @@ class RedisTokenCache:
         )
 
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
-        return await self._table.get(f"{self._prefix}{user_id}")
+        return await self._table.get(self._layout.place(user_id))
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
-        self._table.put(f"{self._prefix}{user_id}", tokens.to_bytes())
+        self._table.put(self._layout.place(user_id), tokens.to_bytes())
 
     async def check(self) -> Part:
         return await self._table.check()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from zlib import crc32
 
 import pytest
 from redis.asyncio import Redis
@@ -12,9 +13,11 @@ from model_store.types import BehaviorTokens
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.interfaces import TokenCache
 from service.telemetry import Telemetry
+from service.token_layout import TokenLayout
 from tests.fakes import FakeTokenCache
 from tests.redis_server import RedisServer
 
+NUM_USERS = 128
 ALICE = BehaviorTokens(1, (2, 3, 4, 5, 511))
 BOB = BehaviorTokens(7, (0, 0, 0, 0, 65_535))
 
@@ -26,7 +29,12 @@ def telemetry() -> Telemetry:
 
 def _redis_cache(server: RedisServer, telemetry: Telemetry, version: str = "v1", timeout_s: float = 0.5):
     return RedisTokenCache(
-        server.url, version=version, ttl_s=100, pool_size=2, timeout_s=timeout_s, telemetry=telemetry
+        server.url,
+        layout=TokenLayout(version, NUM_USERS),
+        ttl_s=100,
+        pool_size=2,
+        timeout_s=timeout_s,
+        telemetry=telemetry,
     )
 
 
@@ -108,28 +116,29 @@ async def test_memory_forgets_the_least_recently_asked(telemetry):
 
 
 async def test_redis_keys_and_values_are_the_documented_ones(redis_server, telemetry):
-    """`beat:{version}:u:{id}` holds 12 little-endian bytes and expires; another version sees nothing."""
+    """A field of `beat:{version}:tokens:{bucket}` holds 12 little-endian bytes; another version sees nothing."""
     cache, other = _redis_cache(redis_server, telemetry), _redis_cache(redis_server, telemetry, version="v2")
     await cache.put("alice", ALICE)
     assert await cache.get("alice") == ALICE
     assert await other.get("alice") is None
     async with Redis.from_url(redis_server.url) as redis:
-        assert await redis.get("beat:v1:u:alice") == bytes([1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 255, 1])
-        assert 0 < await redis.ttl("beat:v1:u:alice") <= 100
+        key = f"beat:v1:tokens:{crc32(b'alice') % 2}"
+        assert await redis.hgetall(key) == {b"alice": bytes([1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 255, 1])}
+        assert 0 < await redis.ttl(key) <= 100
     await cache.close()
     await other.close()
 
 
 async def test_concurrent_lookups_share_round_trips(redis_server, telemetry):
-    """100 look-ups at once reach Redis as one MGET, not as 100 commands."""
+    """256 look-ups at once reach Redis in one pipeline: it reads its socket once or twice, not 256 times."""
     cache = _redis_cache(redis_server, telemetry)
     await cache.get("warm")
     async with Redis.from_url(redis_server.url) as redis:
         await redis.config_resetstat()
-        await asyncio.gather(*(cache.get(user_id) for user_id in range(100)))
-        commands = await redis.info("commandstats")
-    assert commands["cmdstat_mget"]["calls"] == 1
-    assert "cmdstat_get" not in commands
+        await asyncio.gather(*(cache.get(user_id) for user_id in range(256)))
+        commands, stats = await redis.info("commandstats"), await redis.info("stats")
+    assert commands["cmdstat_hget"]["calls"] == 256
+    assert stats["total_reads_processed"] <= 6
     await cache.close()
 
 
@@ -200,7 +209,7 @@ async def test_bytes_that_are_no_tokens_are_an_error_not_an_answer(redis_server,
     """A key that someone else wrote is looked past."""
     cache = _redis_cache(redis_server, telemetry)
     async with Redis.from_url(redis_server.url) as redis:
-        await redis.set("beat:v1:u:alice", b"not tokens")
+        await redis.hset(*TokenLayout("v1", NUM_USERS).place("alice"), b"not tokens")
     assert await cache.get("alice") is None
     assert _lookups(telemetry, "error") == 1
     await cache.close()
