@@ -39,7 +39,7 @@ class MemoryTokenCache:
 
 
 class RedisTokenCache:
-    """Tokens in Redis, 12 bytes a user in the hashes of a TokenLayout; a hash expires `ttl_s` after its last new user."""
+    """Tokens in Redis, 12 bytes a user in the hashes of a TokenLayout; one expires `ttl_s` after its last new user."""
 
     def __init__(
         self, url: str, *, layout: TokenLayout, ttl_s: int, pool_size: int, timeout_s: float, telemetry: Telemetry
