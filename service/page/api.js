@@ -8,10 +8,17 @@ export class Problem extends Error {
   }
 }
 
-async function ask(path, options = {}) {
+let key = ""; // where the service asks for one; kept until the page is left
+
+/** Send this API key along from now on. */
+export function useKey(value) {
+  key = value;
+}
+
+async function ask(path, { headers = {}, ...options } = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: key ? { ...headers, authorization: `Bearer ${key}` } : headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "The service cannot be reached. Is it still running?");

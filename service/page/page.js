@@ -1,11 +1,13 @@
 // The page: whom it is for, what is recommended, and why. One state, one direction: choose, ask, show.
 
-import { explained, get, post } from "./api.js";
+import { Problem, explained, get, post, useKey } from "./api.js";
 import { $, chip, choices, light, make, markCurrent, markNew, showTimes } from "./view.js";
 
 const SEARCH_PAUSE_MS = 150;
 const NUM_ITEMS = 10;
 const DEADLINE_MS = 60_000; // a demo waits for a laptop's language model rather than show the template
+
+const NARROW = matchMedia("(max-width: 1050px)"); // there the explanation stands below the list: go to it
 
 const state = { user: null, session: [], item: null, asked: new AbortController() };
 let listing = 0; // the newest wish for a list: answers to older ones come too late
@@ -13,6 +15,7 @@ let listing = 0; // the newest wish for a list: answers to older ones come too l
 function trouble(error) {
   if (error.name === "AbortError") return;
   $("trouble").textContent = error.message;
+  $("key-form").hidden = error.status !== 401;
   $("trouble").hidden = false;
 }
 
@@ -110,6 +113,7 @@ function showItems(answer) {
     markCurrent($("items"), button);
     state.item = item;
     why();
+    if (NARROW.matches) document.querySelector(".why").scrollIntoView();
   });
   const ms = answer.timings_ms.total;
   $("items-note").textContent = answer.fallback || `${answer.items.length} items in ${ms.toFixed(1)} ms`;
@@ -156,7 +160,7 @@ async function write(answer, more, lights) {
       if (name === "evidence") showEvidence(answer, value.evidence, lights);
       if (name === "delta") text.append(value.text);
       if (name === "replace") text.textContent = value.text;
-      if (name === "error") throw Object.assign(new Error(value.detail), { status: value.status });
+      if (name === "error") throw new Problem(value.status, value.detail);
       if (name === "done") {
         text.textContent = value.text;
         part("source").textContent = SOURCES[value.source] || value.source;
@@ -208,14 +212,23 @@ $("whatif-user").addEventListener("change", () => state.item && why());
 searching($("whatif-user"), "/users", ({ users }) =>
   $("whatif-users").replaceChildren(...users.map((user) => make("option", { value: user.id }, user.label))));
 
-guarded(async () => {
+const introduce = guarded(async () => {
   const model = await get("/model");
   $("model").textContent = `${model.dataset}, version ${model.version}: ${model.counts.users} users, ` +
     `${model.counts.items} items; explained by ${model.language_model.name}, frozen`;
-})();
-guarded(async () => {
-  const { users } = await get("/users?limit=8");
-  const other = users.find((user) => user.id !== users[0]?.id);
-  if (other) $("whatif-user").value = other.id;
-})();
-mode(false);
+  const { users } = await get("/users?limit=2");
+  $("whatif-user").value = users.at(-1)?.id ?? "";
+});
+
+function start() {
+  introduce();
+  mode(false);
+}
+
+$("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey($("key").value);
+  $("key-form").hidden = $("trouble").hidden = true;
+  start();
+});
+start();
