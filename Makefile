@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install redis prometheus dashboards demo test check vllm test-vllm up down smoke clean
+.PHONY: help install redis prometheus chromium dashboards demo test check vllm test-vllm up down smoke clean
 
 # The newest of these that is 3.11 or newer; name another with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -41,6 +41,9 @@ $(STAMP):
 redis: $(STAMP) ## find or install a real redis-server for the tests
 	@sh tests/install_redis.sh $(BIN)
 
+chromium: ## find or install a real Chromium for the tests of the page
+	@sh tests/install_chromium.sh
+
 prometheus: $(STAMP) ## find or fetch a real prometheus for the tests
 	@sh tests/install_prometheus.sh $(VENV)/prometheus
 
@@ -57,7 +60,7 @@ check: $(STAMP) ## lint, format, types and import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: check redis prometheus ## check, then every test that needs no vLLM
+test: check redis prometheus chromium ## check, then every test that needs no vLLM
 	@$(BIN)/python -m pytest
 
 $(VLLM_VENV)/.installed:
