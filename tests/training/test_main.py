@@ -94,7 +94,21 @@ def test_an_empty_store_has_nothing_to_evaluate(tmp_path):
     assert "latest" in result.stderr
 
 
+def test_an_import_that_is_refused_lists_the_malformed_rows(tmp_path):
+    """With file and line, and exit code 1; a flag that cannot be is told in a line."""
+    source = tmp_path / "shop"
+    source.mkdir()
+    (source / "interactions.csv").write_text("user_id,item_id,rating\nu1,i1,5\nu2,i2,good\n")
+    result = runner.invoke(app, ["import", "tabular", str(source), str(tmp_path / "data")])
+    assert result.exit_code == 1
+    assert "1 malformed row, 0 allowed" in result.stderr
+    assert "interactions.csv, line 3: column 'rating': expected a finite number, found 'good'" in result.stderr
+    assert not (tmp_path / "data").exists()
+    result = runner.invoke(app, ["import", "tabular", str(source), str(tmp_path / "data"), "--fact", "maker"])
+    assert (result.exit_code, len(result.stderr.strip().splitlines())) == (1, 1)
+
+
 def test_help_says_what_each_command_does():
-    """The three commands are listed with a sentence each."""
+    """The four commands are listed with a sentence each."""
     out = runner.invoke(app, ["--help"]).stdout
-    assert all(word in out for word in ("run", "evaluate", "config", "movies.toml"))
+    assert all(word in out for word in ("run", "import", "evaluate", "config", "movies.toml"))

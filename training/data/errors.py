@@ -50,7 +50,9 @@ class MalformedRows(DataError):
     def __init__(self, count: int, limit: int, listed: Sequence[str]) -> None:
         shown = "".join(f"\n  {row}" for row in listed[:SHOWN_ROWS])
         more = f"\n  and {count - SHOWN_ROWS:,} more" if count > SHOWN_ROWS else ""
-        super().__init__(f"{count:,} malformed rows, {limit:,} allowed (--max-malformed):{shown}{more}")
+        super().__init__(
+            f"{count:,} malformed row{'s' if count > 1 else ''}, {limit:,} allowed (--max-malformed):{shown}{more}"
+        )
         self.count = count
         self.limit = limit
         self.listed = tuple(listed)

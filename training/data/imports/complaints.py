@@ -17,13 +17,18 @@ class Complaints:
     """Told of malformed rows one by one."""
 
     count: int = 0
-    listed: list[str] = field(default_factory=list)
+    _first: list[tuple[str, int, str]] = field(default_factory=list)
 
     def add(self, source: Source, line: int, what: str) -> None:
         """A row of `source` is malformed."""
         self.count += 1
-        if len(self.listed) < LISTED:
-            self.listed.append(f"{source.file.name}, {source.row_word} {line}: {what}")
+        if len(self._first) < LISTED:
+            self._first.append((source.file.name, line, f"{source.file.name}, {source.row_word} {line}: {what}"))
+
+    @property
+    def listed(self) -> list[str]:
+        """The first of them, by file and line."""
+        return [told for _, _, told in sorted(self._first)]
 
     def refuse_above(self, limit: int) -> None:
         """MalformedRows if there are more than `limit`."""

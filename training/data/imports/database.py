@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 MEMORY_LIMIT: Final = "512MB"
 """Of DuckDB's buffers; the arrays of a big import in Python come on top."""
 
+INTERRUPTED: Final = "Query interrupted"
+"""What DuckDB makes of Ctrl-C."""
+
 
 class Database:
     """A database in `folder`, which the caller removes. Arrow tables given by name are views for one statement."""
@@ -63,10 +66,20 @@ class Database:
 
     @contextmanager
     def _registered(self, views: dict[str, Any]) -> Iterator[None]:
-        """No transaction spans a view: until its end DuckDB would hold what the view showed."""
+        """No transaction spans a view: until its end DuckDB would hold what the view showed.
+
+        OSError, which commands tell in a line, where the disk is full or the memory limit cannot be kept.
+        """
         for name, table in views.items():
             self._connection.register(name, table)
-        yield
+        try:
+            yield
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise OSError(f"the import's database: {error}") from error
+        except RuntimeError as error:
+            if str(error) != INTERRUPTED:
+                raise
+            raise KeyboardInterrupt from None
         for name in views:
             self._connection.unregister(name)
 

@@ -60,6 +60,9 @@ class ColumnMap:
         for table in patterns:
             _refuse_unknown("--file", table, TABLES)
         pairs = tuple(_two_sides("--fact", "KIND=COLUMN", flag) for flag in facts)
+        delimiter = delimiter.replace("\\t", "\t")  # shells hand on the two characters
+        if len(delimiter) > 1:
+            raise MappingError(f"--delimiter {delimiter!r}: expected one character")
         return cls(told, patterns, pairs, list_separator, delimiter, time_unit)
 
     def of(self, table: str, found: Iterable[str]) -> dict[str, Names]:

@@ -61,6 +61,8 @@ def write_plain(folder: Path) -> Path:
     write_lines(folder / "interactions.csv.gz", ["user_id,item_id,rating,timestamp", *log])
     items = [[i, f"Thing {i}", f"A {colour(i)} thing.\nIt is new.", f"things|{colour(i)}"] for i in range(NUM_ITEMS)]
     write_csv(folder / "items.csv", ["item_id", "title", "text", "categories"], items)
+    people = [[u, f"User {u}.", f"team: {u % 2}"] for u in range(NUM_USERS)]
+    write_csv(folder / "users.csv", ["user_id", "text", "groups"], people)
     explained = [[e.user, e.item, f"User {e.user} likes what item {e.item} is."] for e in events() if e.rating == 5]
     write_csv(folder / "explanations.csv", ["user_id", "item_id", "text"], explained)
     return folder

@@ -21,6 +21,7 @@ def test_what_is_not_said_has_its_canonical_name():
         ({"columns": ["items.titel=x"]}, "'titel' is none of item_id, title, text, categories, facts"),
         ({"files": ["orders.csv"]}, "expected TABLE=PATTERN"),
         ({"files": ["orders=orders.csv"]}, "'orders' is none of interactions"),
+        ({"delimiter": "||"}, "expected one character"),
         ({"facts": ["maker"]}, "expected KIND=COLUMN"),
     ],
 )
