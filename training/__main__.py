@@ -108,6 +108,7 @@ def import_data(
     ] = None,
     file: Annotated[list[str] | None, typer.Option(help="TABLE=PATTERN of its files.")] = None,
     fact: Annotated[list[str] | None, typer.Option(help="KIND=COLUMN of items that tells facts.")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="KIND=COLUMN of users that tells groups.")] = None,
     list_separator: Annotated[str, typer.Option(help='Between the values of a list in a text; "|" unless given.')] = "",
     delimiter: Annotated[str, typer.Option(help="Between the values of a row; as the file ends unless given.")] = "",
     time_unit: Annotated[TimeUnit, typer.Option(help="Of times that are numbers.")] = "s",
@@ -115,7 +116,7 @@ def import_data(
     """Make a data set folder, for `run --data`, out of files in one of several forms, and print its data card."""
     with _one_line_errors():
         mapping = ColumnMap.of_flags(
-            column or (), file or (), fact or (),
+            column or (), file or (), fact or (), group or (),
             list_separator=list_separator, delimiter=delimiter, time_unit=time_unit,
         )  # fmt: skip
         held_out = SplitConfig(seed, liked_from, valid_share, test_share)

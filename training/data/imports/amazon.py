@@ -39,7 +39,9 @@ def amazon_sources(folder: Path) -> Sources:
         raise DatasetError(folder, None, None, "reviews: a file ending in .jsonl or .jsonl.gz, not called meta_*")
     log = [json_source("interactions", file, _review, REVIEW, time_unit="ms") for file in reviews]
     items = [
-        json_source("items", file, _item, ITEM, facts=(("brand", "brand"),)) for file in files if file not in reviews
+        json_source("items", file, _item, ITEM, statements=(("brand", "brand"),))
+        for file in files
+        if file not in reviews
     ]
     return Sources((*log, *items), TERMS)
 

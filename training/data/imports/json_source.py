@@ -17,18 +17,18 @@ def json_source(
     pick: Pick,
     schema: pa.Schema,
     *,
-    facts: tuple[tuple[str, str], ...] = (),
+    statements: tuple[tuple[str, str], ...] = (),
     time_unit: TimeUnit = "s",
     typed: bool = True,
 ) -> Source:
     """The file with what `pick` makes of each object: the columns of `schema`, under canonical names but for facts."""
-    of_facts = {column for _, column in facts}
+    stating = {column for _, column in statements}
     return Source(
         table=table,
         file=file,
         read=lambda complain: json_batches(file, pick, schema, complain),
-        columns={name: (name,) for name in schema.names if name not in of_facts},
-        facts=facts,
+        columns={name: (name,) for name in schema.names if name not in stating},
+        statements=statements,
         typed=typed,
         time_unit=time_unit,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
 from training.data.errors import MappingError
@@ -21,6 +22,16 @@ TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {
 }
 """Columns of the canonical tables (training.data.canonical); explanations may have further texts."""
 
+REQUIRED: Final[Mapping[str, Names]] = {
+    "interactions": ("user_id", "item_id"),
+    "items": ("item_id",),
+    "users": ("user_id",),
+    "explanations": ("user_id", "item_id", "text"),
+}
+"""Columns without which a table is none."""
+STATEMENTS: Final = {"items": "facts", "users": "groups"}
+"""Table -> its column of statements "kind: value"."""
+
 
 @dataclass(frozen=True)
 class ColumnMap:
@@ -30,8 +41,8 @@ class ColumnMap:
     """Table -> canonical column -> the files' columns, whose texts or lists are joined in this order."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Table -> its files, as a glob pattern within the folder."""
-    facts: tuple[tuple[str, str], ...] = ()
-    """(kind, column of items): each value of the column is a fact "kind: value"."""
+    statements: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """Table -> (kind, column): each value of the column is a fact of the item (a group of the user) "kind: value"."""
     list_separator: str = ""
     """Between the values of a list in a text; "": as usual in the form."""
     delimiter: str = ""
@@ -45,12 +56,13 @@ class ColumnMap:
         columns: Iterable[str] = (),
         files: Iterable[str] = (),
         facts: Iterable[str] = (),
+        groups: Iterable[str] = (),
         *,
         list_separator: str = "",
         delimiter: str = "",
         time_unit: TimeUnit = "s",
     ) -> ColumnMap:
-        """From columns "TABLE.COLUMN=THEIRS", files "TABLE=PATTERN" and facts "KIND=COLUMN". MappingError."""
+        """From columns "TABLE.COLUMN=THEIRS", files "TABLE=PATTERN", facts and groups "KIND=COLUMN". MappingError."""
         told: dict[str, dict[str, Names]] = {}
         for flag in columns:
             table, column, theirs = _column_flag(flag)
@@ -59,24 +71,35 @@ class ColumnMap:
         patterns = dict(_two_sides("--file", "TABLE=PATTERN", flag) for flag in files)
         for table in patterns:
             _refuse_unknown("--file", table, TABLES)
-        pairs = tuple(_two_sides("--fact", "KIND=COLUMN", flag) for flag in facts)
+        statements = {
+            "items": tuple(_two_sides("--fact", "KIND=COLUMN", flag) for flag in facts),
+            "users": tuple(_two_sides("--group", "KIND=COLUMN", flag) for flag in groups),
+        }
         delimiter = delimiter.replace("\\t", "\t")  # shells hand on the two characters
         if len(delimiter) > 1:
             raise MappingError(f"--delimiter {delimiter!r}: expected one character")
-        return cls(told, patterns, pairs, list_separator, delimiter, time_unit)
+        given = {table: pairs for table, pairs in statements.items() if pairs}
+        return cls(told, patterns, given, list_separator, delimiter, time_unit)
 
-    def of(self, table: str, found: Iterable[str]) -> dict[str, Names]:
-        """Canonical column -> columns of a file of `table` that has the columns `found`; MappingError if one is not."""
+    def of(self, table: str, file: Path, found: Iterable[str]) -> dict[str, Names]:
+        """Canonical column -> columns of `file`, one of `table`, which has the columns `found`.
+
+        MappingError if one is not there, or if one that the table must have is neither there nor told.
+        """
         there, told = list(found), self.columns.get(table, {})
-        for name in [*(name for names in told.values() for name in names), *self.fact_columns(table)]:
+        for name in [*(name for names in told.values() for name in names), *self.stating_columns(table)]:
             if name not in there:
-                raise MappingError(f"{table} have no column {name!r}, only {', '.join(there)}")
+                raise MappingError(f"{file}: no column {name!r}, only {', '.join(there)}")
+        for name in REQUIRED[table]:
+            if name not in told and name not in there:
+                hint = f"if it is one of {', '.join(there)}: --column {table}.{name}=THEIRS"
+                raise MappingError(f"{file}: no column {name!r}; {hint}")
         named = {name: told.get(name, (name,)) for name in TABLES[table]}
         return {name: theirs for name, theirs in named.items() if name in told or name in there}
 
-    def fact_columns(self, table: str) -> list[str]:
-        """The columns of `table` that hold facts."""
-        return [column for _, column in self.facts] if table == "items" else []
+    def stating_columns(self, table: str) -> list[str]:
+        """The columns of `table` that hold facts or groups."""
+        return [column for _, column in self.statements.get(table, ())]
 
 
 def _column_flag(flag: str) -> tuple[str, str, str]:

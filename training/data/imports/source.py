@@ -24,8 +24,8 @@ class Source:
     """Batches with the columns named below and `line`; complains of rows that cannot be read."""
     columns: Mapping[str, Names]
     """Canonical column (or further text of explanations) -> the batches' columns that make it."""
-    facts: tuple[tuple[str, str], ...] = ()
-    """(kind, column) of facts beside those in `columns`; the categories become facts with them."""
+    statements: tuple[tuple[str, str], ...] = ()
+    """(kind, column) of facts (of users: groups) beside those in `columns`; the categories become facts with them."""
     split: str = ""
     """The part to which every row belongs, where the file's name says it."""
     typed: bool = False
@@ -54,8 +54,8 @@ def text_source(
         table=table,
         file=file,
         read=lambda complain: csv_batches(file, names, delimiter, complain, quoted=quoted),
-        columns=_columns(table, names, names, mapping),
-        facts=mapping.facts if table == "items" else (),
+        columns=_columns(table, file, names, names, mapping),
+        statements=mapping.statements.get(table, ()),
         list_separator=mapping.list_separator or LIST_SEPARATOR,
         time_unit=mapping.time_unit,
     )
@@ -64,14 +64,14 @@ def text_source(
 def parquet_source(table: str, file: Path, mapping: ColumnMap) -> Source:
     """A Parquet file, as the flags map its columns."""
     schema = parquet_schema(file)
-    columns = _columns(table, schema.names, [field.name for field in schema if is_text(field.type)], mapping)
-    used = {name for names in columns.values() for name in names} | set(mapping.fact_columns(table))
+    columns = _columns(table, file, schema.names, [field.name for field in schema if is_text(field.type)], mapping)
+    used = {name for names in columns.values() for name in names} | set(mapping.stating_columns(table))
     return Source(
         table=table,
         file=file,
         read=lambda _: parquet_batches(file, sorted(used)),
         columns=columns,
-        facts=mapping.facts if table == "items" else (),
+        statements=mapping.statements.get(table, ()),
         typed=True,
         list_separator=mapping.list_separator or LIST_SEPARATOR,
         time_unit=mapping.time_unit,
@@ -79,9 +79,11 @@ def parquet_source(table: str, file: Path, mapping: ColumnMap) -> Source:
     )
 
 
-def _columns(table: str, names: Sequence[str], texts: Sequence[str], mapping: ColumnMap) -> dict[str, Names]:
+def _columns(
+    table: str, file: Path, names: Sequence[str], texts: Sequence[str], mapping: ColumnMap
+) -> dict[str, Names]:
     """The canonical columns and, of explanations, every further text: evaluation may compare with it."""
-    columns = mapping.of(table, names)
+    columns = mapping.of(table, file, names)
     used = {name for mapped in columns.values() for name in mapped}
     further = [name for name in texts if name not in used] if table == "explanations" else []
     return {**columns, **{name: (name,) for name in further}}

@@ -9,7 +9,7 @@ import pyarrow as pa
 from training.data.dataset import SPLITS
 from training.data.errors import DatasetError
 from training.data.imports.database import quote, text_literal
-from training.data.imports.mapping import TABLES, Kind
+from training.data.imports.mapping import STATEMENTS, TABLES, Kind
 from training.data.imports.records import LINE
 from training.data.imports.source import Source
 from training.data.table import is_text
@@ -35,7 +35,11 @@ SHOWN_CHARS: Final = 40
 def staged_columns(source: Source) -> dict[str, Kind]:
     """Canonical columns (and further texts) of the source with their kinds."""
     kinds = {name: TABLES[source.table].get(name, "text") for name in source.columns}
-    return kinds | ({"facts": "list"} if source.facts else {}) | ({"split": "split"} if source.split else {})
+    return (
+        kinds
+        | ({STATEMENTS[source.table]: "list"} if source.statements else {})
+        | ({"split": "split"} if source.split else {})
+    )
 
 
 def check_statement(source: Source, schema: pa.Schema, batch: str) -> str:
@@ -67,8 +71,8 @@ def _complaint(column: str, expected: str) -> str:
 def _value(source: Source, schema: pa.Schema, name: str, kind: Kind) -> str:
     if name == "split" and source.split:
         return f"{PARTS[source.split]}::{SQL_TYPES[kind]}"
-    if name == "facts":
-        return _facts(source, schema)
+    if name == STATEMENTS.get(source.table):
+        return _statements(source, schema, name)
     columns = source.columns[name]
     _refuse_type(source, schema, columns[0], kind)
     first = quote(columns[0])
@@ -102,11 +106,11 @@ def _seconds(column: str, kind: pa.DataType, unit: str) -> str:
     return f"TRY_CAST(floor({seconds}) AS BIGINT)"
 
 
-def _facts(source: Source, schema: pa.Schema) -> str:
+def _statements(source: Source, schema: pa.Schema, name: str) -> str:
     """Facts as they stand, or as kind and column tell them: with these the categories, which else would not count."""
-    lists = [_list(source, schema, column) for column in source.columns.get("facts", ())]
-    if source.facts:
-        of_kinds = [("category", column) for column in source.columns.get("categories", ())] + [*source.facts]
+    lists = [_list(source, schema, column) for column in source.columns.get(name, ())]
+    if source.statements:
+        of_kinds = [("category", column) for column in source.columns.get("categories", ())] + [*source.statements]
         lists += [
             f"list_transform({_list(source, schema, column)}, lambda v: {text_literal(f'{kind}: ')} || v)"
             for kind, column in of_kinds

@@ -35,7 +35,7 @@ def yelp_sources(folder: Path) -> Sources:
     return Sources(
         (
             json_source("interactions", reviews, _review, REVIEW),
-            json_source("items", businesses, _business, BUSINESS, facts=(("city", "city"),)),
+            json_source("items", businesses, _business, BUSINESS, statements=(("city", "city"),)),
         ),
         TERMS,
     )

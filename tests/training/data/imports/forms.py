@@ -110,6 +110,8 @@ def write_recbole(folder: Path) -> Path:
     """Atomic files as ML-100K has them, quotation marks included."""
     log = [f"{e.user}\t{e.item}\t{e.rating}\t{e.timestamp}" for e in events()]
     write_lines(folder / "ml-100k.inter", ["user_id:token\titem_id:token\trating:float\ttimestamp:float", *log])
+    people = [f"{u}\t{20 + u}" for u in range(NUM_USERS)]
+    write_lines(folder / "ml-100k.user", ["user_id:token\tage:token", *people])
     items = [f'{i}\tThe "Thing" {i}\t{1980 + i}\t{colour(i)} Drama' for i in range(NUM_ITEMS)]
     header = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq"
     write_lines(folder / "ml-100k.item", [header, *items])

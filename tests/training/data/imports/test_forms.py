@@ -83,11 +83,14 @@ def test_parquet_in_parts_is_one_table(tmp_path):
 
 def test_atomic_files_of_recbole(tmp_path):
     """Types leave the header, spaces part lists, quotation marks are characters like others."""
-    mapping = ColumnMap.of_flags(["items.title=movie_title", "items.categories=class"], facts=["year=release_year"])
+    titles = ["items.title=movie_title", "items.categories=class"]
+    mapping = ColumnMap.of_flags(titles, facts=["year=release_year"], groups=["age=age"])
     dataset = imported(Form.RECBOLE, forms.write_recbole(tmp_path / "ml-100k"), mapping=mapping)
     assert triples(dataset) == ALL
     assert dataset.items[2].title == 'The "Thing" 2'
     assert dataset.items.facts[2] == ("category: blue", "category: Drama", "year: 1982")
+    assert dataset.user_groups is not None
+    assert dataset.user_groups[dataset.user_ids.to_row(3)] == ("age: 23",)
 
 
 def test_benchmark_files_of_recbole_bring_their_split(tmp_path):
