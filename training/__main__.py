@@ -16,8 +16,9 @@ from model_store.errors import ModelStoreError
 from training.config import ConfigError, RunConfig, read_config
 from training.data import DataError, SplitConfig
 from training.data.imports import ColumnMap, Form, ImportConfig, SplitBy, TimeUnit, import_dataset
-from training.data.wheels import DownloadError
+from training.data.wheels import DownloadError, cache_root
 from training.fetch_language_model import LanguageModelNotFetched
+from training.llm_judge import JudgeEndpoint, JudgeError, LlmJudge
 from training.progress import console, counted
 from training.toml_fields import documented
 
@@ -72,9 +73,15 @@ def evaluate(
         Path | None, typer.Option(help="Explanation rows (Parquet, CSV) to judge, in place of test's.")
     ] = None,
     json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="File for the same as a page to read.")] = None,
     allow_leak: Annotated[
         bool, typer.Option(help="Judge pairs that were trained on, and mark every figure so.")
     ] = False,
+    judge: Annotated[
+        str, typer.Option(help="An OpenAI-compatible endpoint, up to /v1, whose model grades the texts.")
+    ] = "",
+    judge_model: Annotated[str, typer.Option(help="The model's name there.")] = "",
+    judge_key: Annotated[str, typer.Option(envvar="BEAT_JUDGE_KEY", help="Its key, if it wants one.")] = "",
 ) -> None:
     """Measure a published version on the test part of its data, or of another extract with the same ids.
 
@@ -83,9 +90,14 @@ def evaluate(
     with _one_line_errors():
         from training.evaluate_version import evaluate_version
 
-        report = evaluate_version(store, version, data, rows, allow_leak=allow_leak)
+        grader = LlmJudge(JudgeEndpoint(judge, judge_model, judge_key), cache_root() / "judge") if judge else None
+        report = evaluate_version(store, version, data, rows, allow_leak=allow_leak, grader=grader)
         if json_out:
             json_out.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
+        if html:
+            from training.report import page
+
+            html.write_text(page(report), encoding="utf-8")
 
 
 @app.command("import")
@@ -142,7 +154,15 @@ def _one_line_errors() -> Iterator[None]:
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         yield
-    except (ConfigError, DataError, DownloadError, LanguageModelNotFetched, ModelStoreError, OSError) as error:
+    except (
+        ConfigError,
+        DataError,
+        DownloadError,
+        JudgeError,
+        LanguageModelNotFetched,
+        ModelStoreError,
+        OSError,
+    ) as error:
         errors.print(f"[red]error:[/red] {escape(str(error))}")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:

@@ -10,11 +10,14 @@ from typing import Any, Literal
 from model_store.types import NUM_CODES
 from training.data import SplitConfig
 from training.fetch_language_model import DEFAULT
+from training.fetch_sentence_encoder import DEFAULT_ENCODER
 from training.supervision import SupervisionConfig
 from training.toml_fields import ConfigError, build
 
 __all__ = [
     "ConfigError",
+    "ControlName",
+    "ControlsConfig",
     "DataConfig",
     "EvaluationConfig",
     "ExportConfig",
@@ -131,12 +134,27 @@ class ProjectorConfig:
     """Of the frozen LLM in training; the projector itself is float32."""
 
 
+ControlName = Literal["identity_free", "random"]
+
+
+@dataclass(frozen=True)
+class ControlsConfig:
+    """Soft prompts trained alike that know less: without them a margin is no proof."""
+
+    train: tuple[ControlName, ...] = ()
+    """identity_free: the same soft prompt for every pair. random: every node has fixed random codes and vectors."""
+
+
 @dataclass(frozen=True)
 class EvaluationConfig:
     """What is measured, and on how much."""
 
     max_rows: int = 300
     """Held-out explanation rows; a random sample where there are more."""
+    max_texts: int = 48
+    """Of those, rows for which texts are generated under every arm; 0 leaves everything about texts out."""
+    sentence_encoder: str = DEFAULT_ENCODER
+    """Compares texts: the default's name (downloaded), or a local Hugging Face folder of an encoder."""
     bootstrap_samples: int = 1000
     """Resamples behind every interval."""
 
@@ -171,6 +189,8 @@ class RunConfig:
     """Vectors to codes."""
     projector: ProjectorConfig = field(default_factory=ProjectorConfig)
     """Codes to soft tokens."""
+    controls: ControlsConfig = field(default_factory=ControlsConfig)
+    """Controls trained alike."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     """Figures."""
     export: ExportConfig = field(default_factory=ExportConfig)

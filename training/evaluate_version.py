@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
@@ -14,15 +15,24 @@ from model_store.artifact import Artifact
 from model_store.id_map import IdMap
 from model_store.store import ModelStore
 from training.config import RunConfig
+from training.controls import read_controls
 from training.data import Dataset, Explanations, GivenRows, Pairs, Rows, Split, check_leaks, read_rows, split
 from training.data_source import read_data
+from training.explanation_stage import Examined, Settings, judge
+from training.explanation_tables import LEAKED, explanation_tables
+from training.llm_judge import LlmJudge
+from training.machine import machine
 from training.prepare import prepare
-from training.progress import console, margin_table, ranking_table, stage
+from training.progress import console, ranking_table, stage
 from training.ranking_arms import graph_arms, judged, token_arms
-from training.token_stages import Workshop, judge, sampled
+from training.token_map import token_map
+from training.token_source import TokenSource
+from training.token_stages import Workshop
 from training.toml_fields import build
 
 NOT_KNOWN = -1
+
+UserGroups = tuple[tuple[str, ...], ...] | None
 
 
 def config_of(artifact: Artifact) -> RunConfig:
@@ -82,11 +92,18 @@ def _rows(ours: IdMap, theirs: IdMap) -> Rows:
 
 
 def evaluate_version(
-    store: Path, version: str, folder: Path | None, rows: Path | None, *, allow_leak: bool = False
+    store: Path,
+    version: str,
+    folder: Path | None,
+    rows: Path | None,
+    *,
+    allow_leak: bool = False,
+    grader: LlmJudge | None = None,
 ) -> dict[str, Any]:
     """Figures of the version on its data (in `folder`, else where its config says), shown and given back as JSON.
 
-    `rows` is a file of explanation rows to judge in place of the test part's. LeakError before anything is measured.
+    `rows` is a file of explanation rows to judge in place of the test part's. LeakError before anything is measured;
+    with `allow_leak` every figure is marked as leaked.
     """
     with stage("Loading and checking the version"):
         artifact = ModelStore(store).load(version)
@@ -96,17 +113,59 @@ def evaluate_version(
     explanations = given.explanations if given else held_out_explanations(artifact, folder, allow_leak=allow_leak)
     with stage("Ranking the whole catalogue"):
         ranking = rankings_of(artifact, parts)
+    if allow_leak:
+        console.print(LEAKED.strip())
     console.print(ranking_table(ranking["test"]))
-    report: dict[str, Any] = {"version": artifact.version, "leaks_allowed": allow_leak, "ranking": ranking}
     config = config_of(artifact)
-    workshop = Workshop.of_artifact(artifact, explanations, config.projector)
-    positions = sampled(np.arange(len(explanations)), config.evaluation.max_rows, config.seed)
-    dtype, seed = config.projector.dtype, config.seed
-    report["explanations"] = judge(workshop, artifact.soft_tokens, positions, config.evaluation, dtype, seed)
-    console.print(margin_table(report["explanations"]))
+    examined = examined_of(artifact, explanations, groups_of(artifact, folder))
+    explained = judge(examined, Settings(config.evaluation, config.projector, config.seed), grader)
+    console.print(*explanation_tables(explained["explanations"], leaked=allow_leak), sep="\n")
+    report: dict[str, Any] = {
+        "version": artifact.version,
+        "ranking": ranking,
+        **explained,
+        **_of_training(artifact),
+        "token_map": token_map(artifact.embeddings, artifact.item_codes, artifact.vocabulary, config.seed),
+        "machine": machine(),
+    }
     if given is not None:
         report["rows"] = {"given": len(explanations), "left_out": [list(row) for row in given.strangers]}
-    return report
+    return {"leaks_allowed": allow_leak, **(marked_as_leaked(report) if allow_leak else report)}
+
+
+def examined_of(artifact: Artifact, explanations: Explanations, groups: UserGroups) -> Examined:
+    """What an evaluation of the version on these explanations is given: all of them may be judged."""
+    workshop = Workshop.of_artifact(artifact, explanations, config_of(artifact).projector)
+    own = TokenSource(artifact.soft_tokens, artifact.user_codes, artifact.item_codes)
+    positions = np.arange(len(explanations))
+    return Examined(workshop, own, read_controls(artifact.path), positions, artifact.vocabulary, groups)
+
+
+def groups_of(artifact: Artifact, folder: Path | None) -> UserGroups:
+    """Groups of the version's users, by its own rows; none for users that the data does not know."""
+    dataset = read_data(config_of(artifact).data, folder)
+    if dataset.user_groups is None:
+        return None
+    rows = _rows(artifact.user_ids, dataset.user_ids).tolist()
+    return tuple(() if row == NOT_KNOWN else dataset.user_groups[row] for row in rows)
+
+
+def marked_as_leaked(report: Any) -> Any:
+    """The same report with `"leaked": true` beside every figure."""
+    if isinstance(report, list):
+        return [marked_as_leaked(part) for part in report]
+    if not isinstance(report, dict):
+        return report
+    inside = {name: marked_as_leaked(part) for name, part in report.items()}
+    numbers = any(isinstance(part, int | float) and not isinstance(part, bool) for part in report.values())
+    return {**inside, "leaked": True} if numbers else inside
+
+
+def _of_training(artifact: Artifact) -> dict[str, Any]:
+    """What the version's own report tells of its training: it can be measured only there."""
+    told = json.loads((artifact.path / "report.json").read_bytes())
+    names = ("name", "codebooks", "vectors", "projector_losses", "control_losses")
+    return {**{name: told[name] for name in names if name in told}, "config": artifact.manifest.config}
 
 
 def held_out_explanations(artifact: Artifact, folder: Path | None, *, allow_leak: bool = False) -> Explanations:

@@ -1,44 +1,132 @@
-"""Do the tokens tell the frozen LLM anything? NLL of held-out references under true and under swapped tokens."""
+"""What the tokens tell the frozen LLM: NLL of held-out references under true tokens and under every control.
+
+An arm is a prompt and the tokens in its slots. Swapped arms keep the prompt and take the tokens of another row; control
+arms take theirs from a soft prompt trained alike; profile arms tell the item's whole text, the ceiling of what can be
+known of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from model_store.soft_tokens import SoftTokenTable
-from model_store.types import NUM_CODES
+from model_store.prompt import FieldSegment, PromptTemplate, Segment, SlotSegment
+from training.config import ControlName, EvaluationConfig
 from training.data import DataError, Rows
 from training.frozen_language_model import FrozenLanguageModel, PromptedText
-from training.prompted import Prompts
-from training.train_projector import CodedPairs
-
-Nll = NDArray[np.float64]
+from training.intervals import Values
+from training.prompted import AS_SERVED, TITLED, TOKENS_ONLY, Prompts, Shown
+from training.token_source import TokenSource
 
 BATCH = 16
-SWAPS = ("user", "item", "both")
+WHOLE_TEXT_CHARS = 2000
+"""Of an item's text in the profile arms: prompts as served cut it far shorter."""
+
+Swap = Literal["none", "user", "item", "both"]
+Tokens = Literal["own", "nothing", ControlName]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What is judged: the explanations at `positions`, under the version's own tokens and those of its controls."""
+
+    prompts: Prompts
+    own: TokenSource
+    controls: Mapping[ControlName, TokenSource]
+    positions: Rows
+    config: EvaluationConfig
+    seed: int
+
+    def source(self, tokens: Tokens) -> TokenSource:
+        """Where an arm's tokens come from; without a trained control that tells no pair from another, own means."""
+        if tokens in self.controls:
+            return self.controls[tokens]  # type: ignore[index]
+        return self.own.averaged() if tokens == "identity_free" else self.own
+
+    def partners(self, swap: Swap, positions: Rows) -> tuple[Rows, Rows]:
+        """Positions whose user tokens and whose item tokens each row gets, (n,) each. DataError as of `swapped`."""
+        explanations = self.prompts.explanations
+        users = swapped(positions, explanations.users, self.seed) if swap in ("user", "both") else positions
+        items = swapped(positions, explanations.items, self.seed + 1) if swap in ("item", "both") else positions
+        return users, items
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A mean and its 95 % bootstrap interval over rows."""
+class Arm:
+    """A prompt and whose tokens stand in it."""
 
-    mean: float
-    low: float
-    high: float
+    name: str
+    shown: Shown
+    tokens: Tokens = "own"
+    swap: Swap = "none"
+
+    def texts(self, prompts: Prompts, positions: Rows) -> list[PromptedText]:
+        """The explanations at these positions after this arm's prompt."""
+        template = prompts.template
+        if self.tokens == "nothing":
+            template = without_slots(template)
+        if self.name.startswith("profile"):
+            template = with_whole_text(template)
+        return [replace(prompts, template=template).showing(int(position), self.shown) for position in positions]
 
 
-def bootstrap(values: Nll, samples: int, seed: int) -> Interval:
-    """Mean of values (n,) with the percentile interval of `samples` resampled means."""
-    rng = np.random.default_rng(seed)
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(samples)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(float(values.mean()), float(low), float(high))
+FORMS: Mapping[str, Shown] = {"tokens_only": TOKENS_ONLY, "titled": TITLED, "as_served": AS_SERVED}
+"""Prompts by name: tokens alone; tokens and title; as the service asks, with title, text and past items."""
+
+
+def arms_of(form: str, controls: Mapping[ControlName, TokenSource]) -> list[Arm]:
+    """The arms measured with a prompt of FORMS. A form that shows the text has no profile arms: it is one."""
+    shown = FORMS[form]
+    arms = [Arm("true", shown)]
+    arms += [Arm(swap, shown, swap=swap) for swap in ("user", "item", "both")]
+    arms += [Arm(control, shown, control) for control in controls]
+    if "random" in controls and not shown.text:
+        arms += [Arm(f"random_{swap}", shown, "random", swap) for swap in ("user", "item")]
+    arms += [Arm("none", shown, "nothing")]
+    if not shown.text:
+        told = replace(shown, text=True)
+        arms += [Arm("profile", told, "identity_free"), Arm("profile_tokens", told)]
+    return arms
+
+
+def nll_of_arms(
+    case: Case, model: FrozenLanguageModel, on_rows: Callable[[int], None] = lambda rows: None
+) -> dict[str, dict[str, Values]]:
+    """NLL per token of every judged reference by form and arm, (n,) each. DataError where nothing can be swapped."""
+    return {
+        form: {arm.name: nll_of_arm(case, arm, model, on_rows) for arm in arms_of(form, case.controls)}
+        for form in FORMS
+    }
+
+
+@torch.no_grad()
+def nll_of_arm(case: Case, arm: Arm, model: FrozenLanguageModel, on_rows: Callable[[int], None]) -> Values:
+    """NLL per token of every judged reference under one arm, (n,)."""
+    texts = arm.texts(case.prompts, case.positions)
+    by_length = np.argsort([len(text) for text in texts], kind="stable")
+    soft_of = softener(case, arm, case.positions)
+    nll = np.empty(len(texts))
+    for start in range(0, len(texts), BATCH):
+        chosen = by_length[start : start + BATCH]
+        nll[chosen] = model.nll([texts[row] for row in chosen], soft_of(chosen)).double().cpu().numpy()
+        on_rows(len(chosen))
+    return nll
+
+
+def softener(case: Case, arm: Arm, positions: Rows) -> Callable[[Rows], dict[str, Tensor]]:
+    """The arm's soft tokens of a batch of these positions, given as indices into them.
+
+    Shapes: indices (batch,) -> by slot (batch, S or 6, hidden).
+    """
+    source, explanations = case.source(arm.tokens), case.prompts.explanations
+    user_positions, item_positions = case.partners(arm.swap, positions)
+    users, items = explanations.users[user_positions], explanations.items[item_positions]
+    return lambda rows: source.soft(users[rows], items[rows])
 
 
 def swapped(rows: Rows, ids: Rows, seed: int) -> Rows:
@@ -55,65 +143,17 @@ def swapped(rows: Rows, ids: Rows, seed: int) -> Rows:
     return partners
 
 
-def explanation_arms(
-    table: SoftTokenTable,
-    model: FrozenLanguageModel,
-    prompts: Prompts,
-    pairs: CodedPairs,
-    positions: Rows,
-    *,
-    bootstrap_samples: int,
-    seed: int,
-    on_rows: Callable[[int], None] = lambda rows: None,
-) -> dict[str, Any]:
-    """NLL per token of the references at `positions`, and swap margins (swapped minus true) with intervals.
-
-    Two prompts: "tokens_only", and "as_served" (title, text and past items beside the tokens; those are never
-    swapped). A margin above zero says that the LLM reads the very tokens of this user, or of this item.
-    """
-    explanations = pairs.explanations
-    users = swapped(positions, explanations.users, seed)
-    items = swapped(positions, explanations.items, seed + 1)
-    tokens_of = {
-        "true": (positions, positions),
-        "user": (users, positions),
-        "item": (positions, items),
-        "both": (users, items),
-    }
-    report: dict[str, Any] = {"rows": len(positions)}
-    for prompt, tokens_only in (("tokens_only", True), ("as_served", False)):
-        texts = [prompts.of(int(position), tokens_only=tokens_only) for position in positions]
-        nll = {arm: _nll(table, model, texts, pairs, *token_rows, on_rows) for arm, token_rows in tokens_of.items()}
-        margins = {swap: asdict(bootstrap(nll[swap] - nll["true"], bootstrap_samples, seed)) for swap in SWAPS}
-        report[prompt] = {"nll": {arm: float(values.mean()) for arm, values in nll.items()}, "swap_margin": margins}
-    return report
+def without_slots(template: PromptTemplate) -> PromptTemplate:
+    """The same prompt with nothing in its slots."""
+    return PromptTemplate(tuple(part for part in template.segments if not isinstance(part, SlotSegment)))
 
 
-@torch.no_grad()
-def _nll(
-    table: SoftTokenTable,
-    model: FrozenLanguageModel,
-    texts: list[PromptedText],
-    pairs: CodedPairs,
-    user_rows: Rows,
-    item_rows: Rows,
-    on_rows: Callable[[int], None],
-) -> Nll:
-    """NLL per token of every text, (n,), with the user tokens of one position and the item tokens of another."""
-    by_length = np.argsort([len(text) for text in texts], kind="stable")
-    nll = np.empty(len(texts))
-    for start in range(0, len(texts), BATCH):
-        chosen = by_length[start : start + BATCH]
-        user_codes, item_codes = pairs.at(user_rows[chosen])[0], pairs.at(item_rows[chosen])[1]
-        soft = looked_up(table, user_codes, item_codes)
-        nll[chosen] = model.nll([texts[row] for row in chosen], soft).double().cpu().numpy()
-        on_rows(len(chosen))
-    return nll
+def with_whole_text(template: PromptTemplate) -> PromptTemplate:
+    """The same prompt, the item's text not cut short."""
+    return PromptTemplate(tuple(_whole(part) for part in template.segments))
 
 
-def looked_up(table: SoftTokenTable, user_codes: Tensor, item_codes: Tensor) -> dict[str, Tensor]:
-    """Soft tokens by slot as the service has them. Shapes: codes (batch, 6) -> (batch, S or 6, hidden)."""
-    style, user, item = (torch.from_numpy(np.array(tensor)) for tensor in (table.style, table.user, table.item))
-    levels = torch.arange(NUM_CODES)
-    batch_style = style.expand(len(user_codes), -1, -1)
-    return {"style": batch_style, "user": user[levels, user_codes], "item": item[levels, item_codes]}
+def _whole(part: Segment) -> Segment:
+    if isinstance(part, FieldSegment) and part.field == "text":
+        return replace(part, max_chars=WHOLE_TEXT_CHARS)
+    return part

@@ -63,6 +63,28 @@ class FrozenLanguageModel:
         total = torch.zeros(len(texts), device=ids.device).index_add(0, row, losses)
         return total / chosen.sum(dim=1)
 
+    @torch.no_grad()
+    def written(
+        self, texts: Sequence[PromptedText], soft: dict[str, Tensor], *, max_tokens: int, end: Sequence[int]
+    ) -> list[list[int]]:
+        """Token ids that the LLM itself goes on with after each prompt, likeliest first choice (greedy), ends left out.
+
+        Shapes: soft[slot] (batch, length, hidden). Targets of the texts are not looked at.
+        """
+        prompts = [PromptedText(text.prompt, text.target_ids[:0]) for text in texts]
+        token_ids, _ = padded(prompts)
+        embeds = self.place(self.embed(torch.from_numpy(token_ids).to(self._table.device)), prompts, soft)
+        lengths = [len(text) for text in prompts]
+        longest = token_ids.shape[1]
+        # Generation goes on at the right end: padding moves to the left, and there a mask must hide it.
+        embeds = torch.stack([row.roll(longest - n, dims=0) for row, n in zip(embeds, lengths, strict=True)])
+        mask = torch.tensor([[0] * (longest - n) + [1] * n for n in lengths], device=embeds.device)
+        found = self._model.generate(
+            inputs_embeds=embeds, attention_mask=mask, max_new_tokens=max_tokens, do_sample=False,
+            eos_token_id=list(end), pad_token_id=end[0],
+        )  # fmt: skip
+        return [_until(row, frozenset(end)) for row in found.tolist()]
+
     def embed(self, token_ids: Tensor) -> Tensor:
         """Input embeddings as the first layer sees them, in the model's dtype. Shapes: (...) -> (..., hidden)."""
         embeds: Tensor = self._table[token_ids] * self._scale
@@ -77,6 +99,10 @@ class FrozenLanguageModel:
             rows = torch.arange(len(texts), device=embeds.device)[:, None].expand_as(positions)
             embeds = embeds.index_put((rows, positions), soft[slot].to(embeds.device, embeds.dtype))
         return embeds
+
+
+def _until(ids: list[int], end: frozenset[int]) -> list[int]:
+    return ids[: next((at for at, token_id in enumerate(ids) if token_id in end), len(ids))]
 
 
 def padded(texts: Sequence[PromptedText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

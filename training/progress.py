@@ -65,17 +65,5 @@ def ranking_table(arms: Mapping[str, Figures], k: int = 20) -> Table:
     return table
 
 
-def margin_table(judged: Mapping[str, Any]) -> Table:
-    """NLL under true tokens and the swap margins of both prompts, with their 95 % intervals."""
-    table = Table(title=f"{judged['rows']:,} held-out explanations, nats a token", title_justify="left", box=None)
-    for column in ("", "NLL", "user swapped", "item swapped", "both swapped"):
-        table.add_column(column, justify="left" if not column else "right")
-    for prompt, title in (("tokens_only", "tokens only"), ("as_served", "as served")):
-        margins = judged[prompt]["swap_margin"].values()
-        shown = [f"{m['mean']:+.3f} [dim]({m['low']:+.3f} to {m['high']:+.3f})[/dim]" for m in margins]
-        table.add_row(title, f"{judged[prompt]['nll']['true']:.3f}", *shown)
-    return table
-
-
 def _done(title: str, begun: float) -> None:
     console.print(f"[green]done[/green] {title} [dim]{perf_counter() - begun:.1f} s[/dim]")

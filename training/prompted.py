@@ -26,6 +26,21 @@ class Known:
     embeddings: NodeEmbeddings
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a prompt tells beside the tokens."""
+
+    title: bool = False
+    text: bool = False
+    history: bool = False
+    """Titles of the user's past items that are closest to the item."""
+
+
+TOKENS_ONLY = Shown()
+TITLED = Shown(title=True)
+AS_SERVED = Shown(title=True, text=True, history=True)
+
+
 @dataclass(frozen=True, eq=False)
 class Prompts:
     """Makes prompted texts of explanations."""
@@ -39,14 +54,25 @@ class Prompts:
 
     def of(self, position: int, *, tokens_only: bool) -> PromptedText:
         """The explanation at this position: with title, text and closest past items as served, or with tokens only."""
+        return self.showing(position, TOKENS_ONLY if tokens_only else AS_SERVED)
+
+    def showing(self, position: int, shown: Shown) -> PromptedText:
+        """The explanation at this position after a prompt that tells what is shown."""
         explanations = self.explanations
         user_row, item_row = int(explanations.users[position]), int(explanations.items[position])
-        prompt = self.template.render() if tokens_only else self._as_served(user_row, item_row)
+        prompt = self._prompt(user_row, item_row, shown)
         target = self.encoder.encode_text(explanations.texts[position], trusted=False)[: self.max_target_tokens]
         return PromptedText(self.encoder.encode(prompt), np.array([*target, self.eos_token_id], np.int64))
 
-    def _as_served(self, user_row: int, item_row: int) -> Prompt:
+    def _prompt(self, user_row: int, item_row: int, shown: Shown) -> Prompt:
         item = self.known.item_of(item_row)
+        return self.template.render(
+            title=item.title if shown.title else None,
+            text=item.about if shown.text else None,
+            history=self.past_titles(user_row, item_row) if shown.history else (),
+        )
+
+    def past_titles(self, user_row: int, item_row: int) -> list[str]:
+        """Titles of the user's past items that are closest to the item, closest first."""
         past = closest_items(self.known.embeddings, self.known.histories.of(user_row), item_row, NUM_PAST_ITEMS)
-        titles = [self.known.item_of(row).title for row in past.rows.tolist()]
-        return self.template.render(title=item.title, text=item.about, history=titles)
+        return [self.known.item_of(row).title for row in past.rows.tolist()]

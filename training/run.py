@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import resource
 from dataclasses import asdict
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,20 +11,22 @@ from typing import Any
 from model_store.embeddings import NodeEmbeddings
 from model_store.soft_tokens import SoftTokenTable
 from model_store.store import ModelStore
-from training.config import RunConfig
+from training.config import ControlName, RunConfig
+from training.control_stages import control_stages
+from training.controls import CONTROLS_FILE, controls_bytes
+from training.explanation_stage import Examined, Settings, evaluation_stage
+from training.explanation_tables import explanation_tables
 from training.export import Tokens, artifact_parts, publish
 from training.fetch_language_model import fetch_language_model
+from training.machine import machine
 from training.prepare import Prepared, prepare
-from training.progress import console, counted, margin_table, ranking_table, stage
+from training.progress import console, counted, ranking_table, stage
 from training.ranking_arms import graph_arms, judged, token_arms
+from training.report import page
 from training.stages import StageCache, StageOutput, stage_key
-from training.token_stages import (
-    Workshop,
-    evaluation_stage,
-    projector_stage,
-    tokenizer_stage,
-    trained_tokenizer_of,
-)
+from training.token_map import token_map
+from training.token_source import TokenSource
+from training.token_stages import Workshop, projector_stage, tokenizer_stage, trained_tokenizer_of
 from training.train_lightgcn import Epoch, TrainedVectors, train_lightgcn
 from training.train_tokenizer import TrainedTokenizer
 
@@ -60,20 +58,22 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
         workshop, tokenizer, train_rows, config.projector, config.seed, cache, tokens.facts["key"]
     )
     table = SoftTokenTable.from_tensors(projected.tensors)
-    judged = evaluation_stage(
-        workshop,
-        table,
-        test_rows,
-        config.evaluation,
-        config.projector.dtype,
-        config.seed,
-        cache,
-        projected.facts["key"],
-    )
-    console.print(margin_table(judged))
+    controls = control_stages(workshop, tokenizer, train_rows, config, cache, tokens.facts["key"])
+    own = TokenSource(table, tokenizer.user_codes, tokenizer.item_codes)
+    groups = prepared.dataset.user_groups
+    examined = Examined(workshop, own, controls.sources, test_rows, tokenizer.vocabulary, groups)
+    settings = Settings(config.evaluation, config.projector, config.seed)
+    explained = evaluation_stage(examined, settings, cache, f"{projected.facts['key']} {controls.key}")
+    console.print(*explanation_tables(explained["explanations"]), sep="\n")
     stages = {"vectors": vectors, "tokenizer": tokens, "projector": projected}
-    report = {"ranking": ranking, "explanations": judged, **report_of(config, stages)}
-    published = _publish(config, store, prepared, tokenizer, workshop, table, report)
+    report = {
+        "ranking": ranking,
+        **explained,
+        **report_of(config, stages),
+        "control_losses": controls.losses,
+        "token_map": token_map(tokenizer.embeddings, tokenizer.item_codes, tokenizer.vocabulary, config.seed),
+    }
+    published = _publish(config, store, prepared, tokenizer, workshop, table, report, controls.sources)
     console.print(f"[green]published[/green] {published} in {store}")
 
 
@@ -126,6 +126,7 @@ def _publish(
     workshop: Workshop,
     table: SoftTokenTable,
     report: dict[str, Any],
+    controls: dict[ControlName, TokenSource],
 ) -> str:
     fetched = workshop.language_model
     tokens = Tokens(tokenizer.user, tokenizer.item, tokenizer.user_codes, tokenizer.item_codes, tokenizer.vocabulary)
@@ -135,8 +136,13 @@ def _publish(
         fetched.spec, metrics,
     )  # fmt: skip
     with stage("Publishing"):
-        written = json.dumps(report, indent=2, allow_nan=False).encode()
-        return publish(ModelStore(store), parts, fetched.folder, {"report.json": written})
+        files = {
+            "report.json": json.dumps(report, indent=2, allow_nan=False).encode(),
+            "report.html": page(report).encode(),
+        }
+        if controls:
+            files[CONTROLS_FILE] = controls_bytes(controls)
+        return publish(ModelStore(store), parts, fetched.folder, files)
 
 
 def report_of(config: RunConfig, stages: dict[str, StageOutput]) -> dict[str, Any]:
@@ -149,17 +155,6 @@ def report_of(config: RunConfig, stages: dict[str, StageOutput]) -> dict[str, An
         "projector_losses": stages["projector"].facts["losses"],
         "config": config.to_json(),
         "machine": machine(),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """Where figures were taken: processor architecture, cores, versions."""
-    return {
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": version("torch"),
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 

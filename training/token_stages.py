@@ -1,4 +1,4 @@
-"""The stages after the vectors: tokenizer, projector, evaluation of explanations. Each is kept by content."""
+"""The stages after the vectors: tokenizer and projector. Each is kept by content."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import numpy as np
 import torch
 
 from model_store.artifact import Artifact, side_of, side_tensors
-from model_store.embeddings import NodeEmbeddings
+from model_store.embeddings import NodeEmbeddings, Vectors
 from model_store.prompt import PromptEncoder, PromptTemplate, default_template
-from model_store.soft_tokens import SoftTokenTable
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.vocabulary import Vocabulary
-from training.config import EvaluationConfig, ProjectorConfig, TokenizerConfig
+from training.config import ProjectorConfig, TokenizerConfig
 from training.data import Explanations, Rows
-from training.explanation_arms import explanation_arms
 from training.export import histories_of
 from training.fetch_language_model import FetchedLanguageModel
 from training.frozen_language_model import FrozenLanguageModel
@@ -32,7 +30,6 @@ from training.word_anchors import style_start, word_anchors
 
 TOKENIZER_FORMAT = 4
 PROJECTOR_FORMAT = 1
-EVALUATION_FORMAT = 1
 NUM_LEVELS = 12
 SHOWN_EVERY = 20
 
@@ -131,36 +128,66 @@ def projector_stage(
     inputs: str,
 ) -> StageOutput:
     """The soft token table; facts: `losses` (one row a step: NLL, alignment) and `key`."""
-    sha256 = workshop.language_model.spec.sha256
-    settings = {"projector": asdict(config), "template": workshop.template.to_json(), "seed": seed}
-    key = stage_key("projector", code_format=PROJECTOR_FORMAT, config=settings, inputs=[inputs, sha256])
+    key = projector_key(workshop, config, seed, inputs)
 
     def make(checkpoints: Path) -> StageOutput:
-        projector = new_projector(workshop, tokenizer, positions, config, seed)
-        model = workshop.open_model(config.dtype)
-        with counted("Training the projector", config.max_steps, "steps") as advance:
-
-            def show(step: Step) -> None:
-                advance(1)
-                if step.number % SHOWN_EVERY == 0 or step.number == 1:
-                    console.print(f"     step {step.number}: NLL {step.nll:.3f}, alignment {step.alignment:.3f}")
-
-            steps = train_projector(
-                projector, model, workshop.prompts, workshop.pairs, positions, config, seed,
-                checkpoints=checkpoints, on_step=show,
-            )  # fmt: skip
-        losses = [[step.nll, step.alignment] for step in steps]
-        tensors = {name: np.asarray(tensor) for name, tensor in projector.table().to_tensors().items()}
-        return StageOutput(tensors, {"key": key, "losses": losses})
+        projector = new_projector(workshop, projector_start(workshop, tokenizer, positions, config), config, seed)
+        losses = trained(projector, workshop, positions, config, seed, checkpoints, "Training the projector")
+        return StageOutput(tensors_of(projector), {"key": key, "losses": losses})
 
     return cache.get_or_make("projector", key, make)
 
 
-def new_projector(
-    workshop: Workshop, tokenizer: TrainedTokenizer, positions: Rows, config: ProjectorConfig, seed: int
-) -> Projector:
-    """An untrained projector: its codes stand at their anchors, its style at a typical training explanation."""
-    torch.manual_seed(seed)
+def projector_key(workshop: Workshop, config: ProjectorConfig, seed: int, inputs: str) -> str:
+    """Key of what training a projector makes."""
+    settings = {"projector": asdict(config), "template": workshop.template.to_json(), "seed": seed}
+    sha256 = workshop.language_model.spec.sha256
+    return stage_key("projector", code_format=PROJECTOR_FORMAT, config=settings, inputs=[inputs, sha256])
+
+
+def trained(
+    projector: Projector,
+    workshop: Workshop,
+    positions: Rows,
+    config: ProjectorConfig,
+    seed: int,
+    checkpoints: Path,
+    title: str,
+) -> list[list[float]]:
+    """Losses of every step (NLL, alignment); the projector is trained in place, and shown while it lasts."""
+    model = workshop.open_model(config.dtype)
+    with counted(title, config.max_steps, "steps") as advance:
+
+        def show(step: Step) -> None:
+            advance(1)
+            if step.number % SHOWN_EVERY == 0 or step.number == 1:
+                console.print(f"     step {step.number}: NLL {step.nll:.3f}, alignment {step.alignment:.3f}")
+
+        steps = train_projector(
+            projector, model, workshop.prompts, workshop.pairs, positions, config, seed,
+            checkpoints=checkpoints, on_step=show,
+        )  # fmt: skip
+    return [[step.nll, step.alignment] for step in steps]
+
+
+def tensors_of(projector: Projector) -> dict[str, Any]:
+    """The projector's soft token table as tensors."""
+    return {name: np.asarray(tensor) for name, tensor in projector.table().to_tensors().items()}
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectorStart:
+    """What a projector begins with. Shapes: style (S, hidden)."""
+
+    user: SideInputs
+    item: SideInputs
+    style: Vectors
+
+
+def projector_start(
+    workshop: Workshop, tokenizer: TrainedTokenizer, positions: Rows, config: ProjectorConfig
+) -> ProjectorStart:
+    """Codes at the anchors of their words, style at a typical training explanation."""
     spec, encoder = workshop.language_model.spec, workshop.prompts.encoder
     embeddings = TokenEmbeddings.open(workshop.language_model.folder, scale=spec.embedding_scale)
     length = spec.embedding_rms * float(np.sqrt(spec.hidden_size))
@@ -175,45 +202,14 @@ def new_projector(
     )
     every = workshop.prompts.explanations.texts
     style = style_start([every[int(position)] for position in positions], config.num_style, encoder, embeddings)
-    return Projector(user, item, style, width=config.width, size=spec.embedding_rms, anchored=config.anchored)
+    return ProjectorStart(user, item, style)
 
 
-def evaluation_stage(
-    workshop: Workshop,
-    table: SoftTokenTable,
-    positions: Rows,
-    config: EvaluationConfig,
-    dtype: str,
-    seed: int,
-    cache: StageCache,
-    inputs: str,
-) -> dict[str, Any]:
-    """NLL and swap margins on held-out explanations, as `explanation_arms` reports them."""
-    key = stage_key("evaluation", code_format=EVALUATION_FORMAT, config=asdict(config), inputs=[inputs])
-
-    def make(_: Path) -> StageOutput:
-        return StageOutput(facts=judge(workshop, table, sampled(positions, config.max_rows, seed), config, dtype, seed))
-
-    return cache.get_or_make("evaluation", key, make).facts
-
-
-def judge(
-    workshop: Workshop, table: SoftTokenTable, rows: Rows, config: EvaluationConfig, dtype: str, seed: int
-) -> dict[str, Any]:
-    """`explanation_arms` of these rows, shown while it lasts."""
-    model = workshop.open_model(dtype)
-    with counted("Judging held-out explanations", 8 * len(rows), "rows") as advance:
-        return explanation_arms(
-            table, model, workshop.prompts, workshop.pairs, rows,
-            bootstrap_samples=config.bootstrap_samples, seed=seed, on_rows=advance,
-        )  # fmt: skip
-
-
-def sampled(positions: Rows, count: int, seed: int) -> Rows:
-    """At most `count` of the positions, a seeded sample in ascending order."""
-    if len(positions) <= count:
-        return positions
-    return np.sort(np.random.default_rng(seed).choice(positions, count, replace=False))
+def new_projector(workshop: Workshop, start: ProjectorStart, config: ProjectorConfig, seed: int) -> Projector:
+    """An untrained projector, seeded."""
+    torch.manual_seed(seed)
+    size = workshop.language_model.spec.embedding_rms
+    return Projector(start.user, start.item, start.style, width=config.width, size=size, anchored=config.anchored)
 
 
 def _tensors(trained: TrainedTokenizer) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, history_rows, tiny_artifact, unseen_rows
+from tests.training.encoders import tiny_sentence_encoder
+from tests.training.judges import FakeJudge
 from training.__main__ import app
-from training.config import DataConfig, RunConfig
+from training.config import DataConfig, EvaluationConfig, ProjectorConfig, RunConfig
 
 runner = CliRunner()
 
@@ -18,7 +20,13 @@ runner = CliRunner()
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     root = tmp_path / "store"
-    config = RunConfig(name="checkerboard", data=DataConfig(reader="tabular"))
+    encoder = tiny_sentence_encoder(tmp_path / "encoder")
+    config = RunConfig(
+        name="checkerboard",
+        data=DataConfig(reader="tabular"),
+        projector=ProjectorConfig(max_target_tokens=8, dtype="float32"),
+        evaluation=EvaluationConfig(max_texts=3, bootstrap_samples=20, sentence_encoder=str(encoder)),
+    )
     tiny_artifact(root, config=config.to_json())
     return root
 
@@ -67,11 +75,43 @@ def test_judging_what_was_trained_on_stops_with_the_pairs(store, tmp_path):
 
 
 def test_a_leak_that_was_allowed_is_marked(store, tmp_path):
-    """--allow-leak measures, and says so beside the figures."""
-    out = tmp_path / "figures.json"
-    result = evaluate(store, write_data(tmp_path / "data", leaked=2), "--allow-leak", "--json", str(out))
+    """--allow-leak measures, and says so beside every figure: in JSON, in the tables and on the page."""
+    out, page = tmp_path / "figures.json", tmp_path / "figures.html"
+    data = write_data(tmp_path / "data", leaked=2)
+    result = evaluate(store, data, "--allow-leak", "--json", str(out), "--html", str(page))
     assert result.exit_code == 0, result.output
-    assert json.loads(out.read_text())["leaks_allowed"] is True
+    figures = json.loads(out.read_text())
+    assert figures["leaks_allowed"] is True
+    assert figures["ranking"]["test"]["vectors"]["leaked"] is True
+    assert figures["explanations"]["tokens_only"]["nll"]["leaked"] is True
+    assert figures["explanations"]["tokens_only"]["swap_margin"]["item"]["leaked"] is True
+    assert result.output.count("LEAKED") >= 3
+    assert page.read_text().count(">leaked<") > 10
+
+
+def test_the_page_is_written_where_it_is_asked_for(store, tmp_path):
+    """--html: one file that asks nothing of the network and marks nothing as leaked."""
+    page = tmp_path / "figures.html"
+    result = evaluate(store, write_data(tmp_path / "data"), "--html", str(page))
+    assert result.exit_code == 0, result.output
+    assert "Red Tale" in page.read_text()
+    assert ">leaked<" not in page.read_text()
+
+
+def test_a_judge_s_grades_stand_beside_the_texts(store, tmp_path, monkeypatch):
+    """--judge: a grade of every arm; an endpoint that cannot be reached is one line and an exit code."""
+    monkeypatch.setenv("BEAT_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "figures.json"
+    data = write_data(tmp_path / "data")
+    with FakeJudge.running() as judge:
+        result = evaluate(store, data, "--judge", judge.url, "--judge-model", "grader", "--json", str(out))
+    assert result.exit_code == 0, result.output
+    grades = json.loads(out.read_text())["explanations"]["texts"]["grades"]
+    assert grades["reference"]["grade"] == {"mean": 5, "low": 5, "high": 5}
+    assert grades["reference"]["unanswered"] == 0
+    again = evaluate(store, data, "--judge", "http://127.0.0.1:9/v1", "--judge-model", "other")
+    assert again.exit_code == 1
+    assert "error: judge at http://127.0.0.1:9/v1" in again.stderr
 
 
 def test_the_config_s_own_folder_is_used_without_data(store, tmp_path):

@@ -1,6 +1,7 @@
 """Swap margins with a reader whose likelihood is known: it asks only whether the tokens have the text's colour."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ from torch import Tensor
 
 from model_store.prompt import open_tokenizer
 from model_store.soft_tokens import SoftTokenTable
-from model_store.types import BehaviorTokens
+from model_store.types import Item
 from tests.artifacts import HIDDEN_SIZE
 from tests.training.workshops import CODEBOOK_SIZE, CONFIG, NAMES, ToyWorkshop, toy_workshop
+from training.config import EvaluationConfig
 from training.data import DataError
-from training.explanation_arms import bootstrap, explanation_arms, looked_up, swapped
+from training.explanation_arms import FORMS, Case, arms_of, nll_of_arms, swapped
 from training.frozen_language_model import FrozenLanguageModel, PromptedText
+from training.token_source import TokenSource
 
 
 @pytest.fixture(scope="module")
@@ -48,42 +51,72 @@ def colour_table() -> SoftTokenTable:
     return SoftTokenTable(np.zeros((CONFIG.num_style, HIDDEN_SIZE), np.float32), side, side)
 
 
-def arms(toy: ToyWorkshop, table: SoftTokenTable, model: FrozenLanguageModel, **options):
-    rows, prompts, pairs = toy.data.split.train_explanations, toy.workshop.prompts, toy.workshop.pairs
-    return explanation_arms(table, model, prompts, pairs, rows, bootstrap_samples=200, seed=0, **options)
+def case(toy: ToyWorkshop, table: SoftTokenTable, controls=None) -> Case:
+    own = TokenSource(table, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
+    rows = toy.data.split.train_explanations
+    return Case(toy.workshop.prompts, own, controls or {}, rows, EvaluationConfig(), seed=0)
 
 
-def test_the_margin_is_the_share_of_swaps_that_changed_the_colour(toy):
-    """True tokens cost nothing; a swap costs exactly as often as its partner has the other colour, in both prompts."""
+def test_a_swap_costs_as_often_as_the_partner_has_the_other_colour(toy):
+    """True tokens cost nothing; each swap costs what the colours of its partners say, in every prompt."""
     counted: list[int] = []
     reader = ColourReader(toy)
-    report = arms(toy, colour_table(), reader, on_rows=counted.append)
+    nll = nll_of_arms(case(toy, colour_table()), reader, counted.append)
     rows, explanations = toy.data.split.train_explanations, toy.workshop.pairs.explanations
     users, items = swapped(rows, explanations.users, 0), swapped(rows, explanations.items, 1)
     own = toy.tokenizer.user_codes[explanations.users[rows], 0]
-    user_cost = float((toy.tokenizer.user_codes[explanations.users[users], 0] != own).mean())
-    item_cost = 2 * float((toy.tokenizer.item_codes[explanations.items[items], 0] != own).mean())
-    assert report["rows"] == len(rows)
-    assert user_cost > 0
-    assert item_cost > 0
-    for prompt in ("tokens_only", "as_served"):
-        margins = {swap: interval["mean"] for swap, interval in report[prompt]["swap_margin"].items()}
-        assert margins == pytest.approx({"user": user_cost, "item": item_cost, "both": user_cost + item_cost})
-        assert report[prompt]["nll"]["true"] == 1
-        assert report[prompt]["nll"]["user"] == pytest.approx(1 + user_cost)
-    assert sum(counted) == 8 * len(rows)
+    user_cost = toy.tokenizer.user_codes[explanations.users[users], 0] != own
+    item_cost = 2 * (toy.tokenizer.item_codes[explanations.items[items], 0] != own)
+    assert user_cost.any()
+    assert item_cost.any()
+    for form in FORMS:
+        assert (nll[form]["true"] == 1).all()
+        np.testing.assert_array_equal(nll[form]["user"], 1 + user_cost)
+        np.testing.assert_array_equal(nll[form]["item"], 1 + item_cost)
+        np.testing.assert_array_equal(nll[form]["both"], 1 + user_cost + item_cost)
+    assert sum(counted) == sum(len(arms) for arms in nll.values()) * len(rows)
     assert max(reader.batch_sizes) <= 16
 
 
 def test_tokens_that_tell_nothing_have_no_margin(toy):
-    """With one soft token for all codes a real LLM finds every swap equally likely: margins are exactly 0."""
+    """With one soft token for all codes a real LLM finds every swap equally likely; titles it does read."""
     same = np.full((6, CODEBOOK_SIZE, HIDDEN_SIZE), 0.1, np.float32)
     table = SoftTokenTable(np.zeros((CONFIG.num_style, HIDDEN_SIZE), np.float32), same, same)
-    report = arms(toy, table, toy.workshop.open_model("float32"))
-    for prompt in ("tokens_only", "as_served"):
-        for interval in report[prompt]["swap_margin"].values():
-            assert interval == {"mean": 0, "low": 0, "high": 0}
-    assert report["as_served"]["nll"]["true"] != report["tokens_only"]["nll"]["true"]
+    nll = nll_of_arms(case(toy, table), toy.workshop.open_model("float32"))
+    for form in FORMS:
+        for swap in ("user", "item", "both"):
+            np.testing.assert_array_equal(nll[form][swap], nll[form]["true"])
+    assert (nll["titled"]["true"] != nll["tokens_only"]["true"]).any()
+
+
+def test_controls_speak_with_their_own_tokens(toy):
+    """A control whose table says red of every node costs just where the text is blue; swaps of it cost nothing."""
+    red = SoftTokenTable(*(np.zeros_like(part) for part in (colour_table().style, *[colour_table().user] * 2)))
+    none = TokenSource(red, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
+    nll = nll_of_arms(case(toy, colour_table(), {"identity_free": none, "random": none}), ColourReader(toy))
+    rows, explanations = toy.data.split.train_explanations, toy.workshop.pairs.explanations
+    blue = toy.tokenizer.user_codes[explanations.users[rows], 0] == 1
+    for form in ("tokens_only", "titled"):
+        np.testing.assert_array_equal(nll[form]["identity_free"], 1 + 3.0 * blue)
+        np.testing.assert_array_equal(nll[form]["random_item"], nll[form]["random"])
+        np.testing.assert_array_equal(nll[form]["profile"], nll[form]["identity_free"])
+        assert (nll[form]["profile_tokens"] == 1).all()
+    assert "profile" not in nll["as_served"]
+
+
+def test_profile_arms_tell_the_whole_text_and_no_tokens_leaves_the_slots_out(toy):
+    """What the prompt of each arm holds, read back from its token ids."""
+    tokenizer = open_tokenizer(toy.workshop.language_model.folder)
+    arms = {arm.name: arm for arm in arms_of("tokens_only", {})}
+    long = Item(1, "A title", "word " * 200 + "end.")
+    prompts = toy.workshop.prompts
+    prompts = replace(prompts, known=replace(prompts.known, item_of=lambda row: long))
+    texts = {name: arm.texts(prompts, np.array([0]))[0].prompt for name, arm in arms.items()}
+    assert "end." in tokenizer.decode(texts["profile"].token_ids.tolist())
+    assert "A title" not in tokenizer.decode(texts["profile"].token_ids.tolist())
+    assert set(texts["profile"].slots) == {"style", "user", "item"}
+    assert texts["none"].slots == {}
+    assert len(texts["none"].token_ids) == len(texts["true"].token_ids) - CONFIG.num_style - 12
 
 
 def test_a_swap_gives_another_id_out_of_the_same_rows():
@@ -101,28 +134,3 @@ def test_rows_of_one_id_cannot_be_swapped():
     for rows in ([4], [0, 1, 2], []):
         with pytest.raises(DataError, match="nothing to swap with"):
             swapped(np.array(rows, np.int64), np.array([5, 5, 5, 6, 6]), seed=0)
-
-
-def test_the_bootstrap_interval_covers_the_mean():
-    """Its middle is the mean, its width that of the normal approximation; constant values have no width."""
-    values = np.random.default_rng(0).normal(2.0, 1.0, 400)
-    interval = bootstrap(values, samples=2000, seed=0)
-    assert interval.mean == pytest.approx(values.mean())
-    assert interval.low < interval.mean < interval.high
-    assert interval.high - interval.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
-    constant = bootstrap(np.full(5, 3.0), samples=10, seed=0)
-    assert (constant.mean, constant.low, constant.high) == (3, 3, 3)
-
-
-def test_soft_tokens_are_looked_up_as_the_service_does():
-    """A batch of codes gets, row for row, what SoftTokenTable.lookup gives."""
-    rng = np.random.default_rng(0)
-    user, item = (rng.normal(size=(6, CODEBOOK_SIZE, HIDDEN_SIZE)).astype(np.float32) for _ in range(2))
-    table = SoftTokenTable(rng.normal(size=(2, HIDDEN_SIZE)).astype(np.float32), user, item)
-    codes = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 3, 3, 3, 3, 3]])
-    soft = looked_up(table, codes, codes.flip(0))
-    for row in range(2):
-        own, other = (BehaviorTokens.from_codes(codes[each].tolist()) for each in (row, 1 - row))
-        np.testing.assert_array_equal(soft["user"][row].numpy(), table.lookup("user", own))
-        np.testing.assert_array_equal(soft["item"][row].numpy(), table.lookup("item", other))
-        np.testing.assert_array_equal(soft["style"][row].numpy(), table.style)

@@ -10,8 +10,10 @@ import pytest
 from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
+from tests.training.encoders import tiny_sentence_encoder
 from tests.training.graphs import NUM_ITEMS, NUM_USERS, write_checkerboard
 from training.config import (
+    ControlsConfig,
     DataConfig,
     EvaluationConfig,
     ProjectorConfig,
@@ -19,6 +21,7 @@ from training.config import (
     TokenizerConfig,
     VectorsConfig,
 )
+from training.controls import read_controls
 from training.evaluate_version import config_of, evaluate_version
 from training.prepare import prepare
 from training.run import STAGES_FOLDER, embeddings_of, ranking_stage, run, vectors_stage
@@ -81,9 +84,17 @@ def whole(tmp_path: Path) -> RunConfig:
     """A config of all stages, small, with a tiny LLM in a folder."""
     tiny_language_model(tmp_path / "llm")
     projector = ProjectorConfig(
-        language_model=str(tmp_path / "llm"), width=8, num_style=4, max_steps=3, batch_size=2, dtype="float32"
+        language_model=str(tmp_path / "llm"),
+        width=8,
+        num_style=4,
+        max_steps=3,
+        batch_size=2,
+        max_target_tokens=16,
+        dtype="float32",
     )
-    return replace(CONFIG, projector=projector, evaluation=EvaluationConfig(max_rows=6, bootstrap_samples=20))
+    encoder = tiny_sentence_encoder(tmp_path / "encoder")
+    evaluation = EvaluationConfig(max_rows=6, max_texts=3, bootstrap_samples=20, sentence_encoder=str(encoder))
+    return replace(CONFIG, projector=projector, controls=ControlsConfig(("identity_free",)), evaluation=evaluation)
 
 
 def test_a_whole_run_publishes_a_version_that_loads(data, tmp_path, whole):
@@ -99,7 +110,11 @@ def test_a_whole_run_publishes_a_version_that_loads(data, tmp_path, whole):
     report = json.loads((artifact.path / "report.json").read_text())
     assert report["ranking"]["test"]["vectors"]["recall@10"] == 1
     assert report["explanations"]["rows"] == 6
-    assert len(report["projector_losses"]) == 3
+    assert len(report["projector_losses"]) == len(report["control_losses"]["identity_free"]) == 3
+    assert read_controls(artifact.path)["identity_free"].table.codebook_size == 1
+    page = (artifact.path / "report.html").read_text()
+    assert "Swap margins" in page
+    assert report["examples"][0]["title"] in page
     assert {name: report[name] for name in ("ranking", "explanations", "codebooks")} == artifact.manifest.metrics
     encoder, template = PromptEncoder.open(artifact.language_model_path), artifact.manifest.prompt_template
     slots = encoder.encode(PromptTemplate.from_json(template).render(title="A red thing")).slots
@@ -117,6 +132,7 @@ def test_a_second_run_makes_nothing_anew(data, tmp_path, whole):
         "tokenizer",
         "ranking",
         "projector",
+        "control",
         "evaluation",
     }
     run(whole, data, store)

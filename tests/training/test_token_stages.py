@@ -8,13 +8,12 @@ import pytest
 
 from model_store.soft_tokens import SoftTokenTable
 from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_workshop
-from training.config import EvaluationConfig, TokenizerConfig
+from training.config import TokenizerConfig
 from training.stages import StageCache
 from training.token_stages import (
-    evaluation_stage,
     new_projector,
     projector_stage,
-    sampled,
+    projector_start,
     tokenizer_stage,
     trained_tokenizer_of,
 )
@@ -55,14 +54,14 @@ def test_the_tokenizer_is_read_back_as_it_was_trained(toy, cache):
 
 def test_a_projector_starts_at_words_of_the_llm_s_own_length(toy):
     """Named codes are as long as an input embedding is on average, nameless ones zero; the seed decides the rest."""
-    rows = toy.data.split.train_explanations
-    table = new_projector(toy.workshop, toy.tokenizer, rows, CONFIG, seed=0).table()
+    start = projector_start(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, CONFIG)
+    table = new_projector(toy.workshop, start, CONFIG, seed=0).table()
     spec = toy.workshop.language_model.spec
     lengths = np.linalg.norm(table.user, axis=-1)
     np.testing.assert_allclose(lengths[1:], spec.embedding_rms * spec.hidden_size**0.5, rtol=1e-4)
     assert lengths[0, 2:].tolist() == [0, 0]
-    again, other = (new_projector(toy.workshop, toy.tokenizer, rows, CONFIG, seed=seed) for seed in (0, 1))
-    first = new_projector(toy.workshop, toy.tokenizer, rows, CONFIG, seed=0)
+    again, other = (new_projector(toy.workshop, start, CONFIG, seed=seed) for seed in (0, 1))
+    first = new_projector(toy.workshop, start, CONFIG, seed=0)
     assert (first.user.inner.weight == again.user.inner.weight).all()
     assert not (first.user.inner.weight == other.user.inner.weight).all()
 
@@ -83,33 +82,3 @@ def test_the_projector_is_trained_once(toy, cache):
     make(seed=1)
     make(config=replace(CONFIG, width=9))
     assert names(cache) == ["projector"] * 3
-
-
-def test_an_evaluation_judges_a_sample_and_is_kept(toy, cache):
-    """At most `max_rows` explanations, the same ones each time; the second call opens no LLM."""
-    table = new_projector(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, CONFIG, seed=0).table()
-    rows, config = toy.data.split.train_explanations, EvaluationConfig(max_rows=5, bootstrap_samples=20)
-    assert len(rows) > 5
-
-    def judge(config):
-        return evaluation_stage(toy.workshop, table, rows, config, "float32", 0, cache, "projector")
-
-    figures = judge(config)
-    assert figures["rows"] == 5
-    assert set(figures["tokens_only"]["nll"]) == {"true", "user", "item", "both"}
-    assert judge(config) == figures
-    assert names(cache) == ["evaluation"]
-    judge(replace(config, max_rows=6))
-    assert names(cache) == ["evaluation"] * 2
-
-
-def test_a_sample_is_seeded_and_in_order():
-    """Fewer rows than asked for stay as they are; of more, so many different ones in ascending order."""
-    rows = np.arange(100, 160)
-    np.testing.assert_array_equal(sampled(rows, 60, 0), rows)
-    chosen = sampled(rows, 10, 0)
-    assert sorted(set(chosen.tolist())) == chosen.tolist()
-    assert len(chosen) == 10
-    assert set(chosen.tolist()) <= set(rows.tolist())
-    np.testing.assert_array_equal(chosen, sampled(rows, 10, 0))
-    assert not np.array_equal(chosen, sampled(rows, 10, 1))

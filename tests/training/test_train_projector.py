@@ -15,7 +15,7 @@ from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
 from training.config import ProjectorConfig
 from training.frozen_language_model import FrozenLanguageModel
 from training.projector import Projector
-from training.token_stages import new_projector
+from training.token_stages import new_projector, projector_start
 from training.train_projector import CHECKPOINT, CodedPairs, Step, batches, rate, train_projector
 
 
@@ -34,7 +34,8 @@ class Cut(Exception):
 
 
 def fresh(toy: ToyWorkshop, config: ProjectorConfig = CONFIG) -> Projector:
-    return new_projector(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, config, seed=0)
+    start = projector_start(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, config)
+    return new_projector(toy.workshop, start, config, seed=0)
 
 
 def train(

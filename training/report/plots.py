@@ -19,7 +19,7 @@ from training.report.tables import spoken
 INK, MUTED, GRID = "#0f172a", "#64748b", "#e2e8f0"
 COLOURS = ("#4338ca", "#d97706", "#059669", "#db2777", "#0284c7", "#7c3aed", "#ca8a04", "#475569")
 WIDTH_IN = 4.8
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "beat-serve",
     "font.family": "sans-serif",
