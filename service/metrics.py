@@ -50,7 +50,7 @@ class RequestMetrics:
         )
         self.fallbacks = Counter(
             "beat_recommend_fallbacks",
-            "Recommendations that were not made from the user's own vector, by reason.",
+            "Recommendations that are not all of what was asked for, by reason.",
             ("reason",),
             registry=registry,
         )

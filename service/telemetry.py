@@ -23,7 +23,7 @@ from service.metrics import (
     RedisUse,
     Stage,
 )
-from service.types import Source
+from service.types import FallbackReason, RejectReason, Source
 
 _MAX_SERIES: Final = 1024
 _INTERVAL: Final = ("mean", "low", "high")
@@ -48,6 +48,8 @@ class Telemetry:
         # labels() takes a lock and costs as much as observing
         self._request = lru_cache(_MAX_SERIES)(requests.duration.labels)
         self._stage = lru_cache(_MAX_SERIES)(requests.stage_duration.labels)
+        self._fallback = {reason: requests.fallbacks.labels(reason) for reason in get_args(FallbackReason)}
+        self._rejection = {reason: explanations.rejections.labels(reason) for reason in get_args(RejectReason)}
         self._explanation = {source: explanations.explanations.labels(source) for source in get_args(Source)}
         self._generation = {outcome: engine.generations.labels(outcome) for outcome in get_args(GenerationOutcome)}
         self._lookup = {
@@ -100,9 +102,9 @@ class Telemetry:
         """A stage that was timed elsewhere, such as in the engine."""
         self._stage(name, outcome).observe(seconds)
 
-    def count_fallback(self, reason: str) -> None:
-        """One recommendation made without the user's own vector."""
-        self._metrics.requests.fallbacks.labels(reason).inc()
+    def count_fallback(self, reason: FallbackReason) -> None:
+        """One recommendation that is not all of what was asked for."""
+        self._fallback[reason].inc()
 
     def count_feedback(self, event: str) -> None:
         """One feedback event taken; `event` is a kind that the schema knows."""
@@ -118,9 +120,9 @@ class Telemetry:
         """Time from the request to its text's first token."""
         self._metrics.explanations.first_token.observe(seconds)
 
-    def count_rejection(self, reason: str) -> None:
+    def count_rejection(self, reason: RejectReason) -> None:
         """One generated text that was cut, tried again or replaced."""
-        self._metrics.explanations.rejections.labels(reason).inc()
+        self._rejection[reason].inc()
 
     # ------------------------------------------------------------ the language model
 

@@ -95,6 +95,12 @@ def _finds_numbers(prometheus: PrometheusServer, expression: str) -> bool:
     return any(math.isfinite(float(value)) for series in found for _, value in series["values"])
 
 
+def _parts(address: str) -> dict[str, dict[str, str]]:
+    """What is said of each part; importing torch can hold the answer up."""
+    parts: dict[str, dict[str, str]] = httpx.get(f"{address}/readyz", timeout=START_TIMEOUT_S).json()["parts"]
+    return parts
+
+
 def _load(store: Path, address: str) -> None:
     """Ask by the command that the manual names. AssertionError, with what it printed, unless all was answered."""
     command = [
@@ -132,7 +138,7 @@ def _service(store: Path, redis: str) -> Iterator[str]:
     """The address of a service whose language model answers."""
     with service_process("--store", str(store), "--redis", redis, "--max-tokens", "8") as (_, _, address):
         deadline = time.monotonic() + START_TIMEOUT_S
-        while (parts := httpx.get(f"{address}/readyz").json()["parts"])["language_model"]["state"] != "ok":
+        while (parts := _parts(address))["language_model"]["state"] != "ok":
             assert time.monotonic() < deadline, parts
             time.sleep(0.1)
         yield address

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.common import StackingMode
 
 from boards.dashboard import VERSION, Section, board
 from boards.panels import facts, lines, number, query
-from boards.promql import gauge, or_zero, total
+from boards.promql import gauge, total
 
 EXPLANATIONS: Final = "beat_explanations_total"
 LOOKUPS: Final = "beat_cache_lookups_total"
@@ -92,7 +92,7 @@ def _sources() -> Section:
             lines(
                 "Grounding failures",
                 "Generated texts that were cut, tried again or replaced, by what was wrong with them.",
-                query(or_zero(total("beat_grounding_rejections_total", "reason"), "reason"), "{{reason}}"),
+                query(total("beat_grounding_rejections_total", "reason"), "{{reason}}"),
                 unit="short",
             ),
         ),

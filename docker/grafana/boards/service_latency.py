@@ -183,8 +183,8 @@ def _recommendations() -> Section:
         (
             lines(
                 "Fallbacks",
-                "Recommendations that were not made from the user's own vector, by reason.",
-                query(or_zero(total("beat_recommend_fallbacks_total", "reason"), "reason"), "{{reason}}"),
+                "Recommendations that are not all of what was asked for, by reason.",
+                query(total("beat_recommend_fallbacks_total", "reason"), "{{reason}}"),
                 unit="reqps",
                 width=12,
             ),
