@@ -93,11 +93,17 @@ class Engine:
         self, prompt_embeds: NDArray[np.float32], *, max_tokens: int, temperature: float = 0.0, seed: int | None = None
     ) -> TextStream:
         """As LanguageModel.stream; and what `refuse_unless_open` raises."""
+        closing: Generation | None = None
         with self._asking(1) as model:
             pieces = model.stream(prompt_embeds, max_tokens=max_tokens, temperature=temperature, seed=seed)
             async with aclosing(pieces):
                 async for piece in pieces:
-                    yield self._counted(piece) if isinstance(piece, Generation) else piece
+                    if isinstance(piece, Generation):
+                        closing = self._counted(piece)
+                    else:
+                        yield piece
+        if closing is not None:  # out of the block: who leaves after the last piece has not given up
+            yield closing
 
     def refuse_unless_open(self, prompts: int = 1) -> None:
         """Return when so many prompts would be taken now.

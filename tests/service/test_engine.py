@@ -10,6 +10,7 @@ import pytest
 from service.engine import Engine
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, Overloaded
 from service.telemetry import Telemetry
+from service.types import Generation
 from tests.fakes import FakeLanguageModel
 
 PROMPT = np.zeros((3, 4), np.float32)
@@ -127,6 +128,25 @@ async def test_more_than_it_may_take_is_refused_at_once(model):
         engine.refuse_unless_open(2)
     staying.cancel()
     await engine.close()
+
+
+async def test_a_stream_read_to_its_closing_generation_has_been_answered(model):
+    """Its reader may leave with that in hand; one that leaves before has cancelled."""
+    telemetry = Telemetry()
+    engine = Engine(lambda: model, check_interval_s=60, telemetry=telemetry)
+    engine.start()
+    await _until(lambda: engine.part.state == "ok")
+    for last in (Generation, str):
+        stream = engine.stream(PROMPT, max_tokens=5)
+        while not isinstance(await anext(stream), last):
+            pass
+        await stream.aclose()
+    await engine.close()
+    ended = {
+        outcome: telemetry.registry.get_sample_value("beat_engine_generations_total", {"outcome": outcome})
+        for outcome in ("ok", "cancelled")
+    }
+    assert ended == {"ok": 1, "cancelled": 1}
 
 
 async def test_a_stream_passes_through_and_its_failure_closes_the_door(engine, model):
