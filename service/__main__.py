@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -19,6 +20,7 @@ from service.app import create_app
 from service.bootstrap import Components
 from service.http_protocol import OneWriteProtocol
 from service.logs import configure_logs
+from service.openapi import document_bytes
 from service.setting_options import PORT, REDIS, STORE, VERSION, takes_settings, wrong_setting
 from service.settings import Settings, SettingsError, unknown_variables, without_secrets
 from service.versions import Versions
@@ -44,6 +46,7 @@ def run(settings: Settings) -> None:
     """
     try:
         versions = Versions(settings)
+        served = create_app(versions)
         listener = _listen(settings.host, settings.port)
     except SettingsError as error:
         raise wrong_setting(error) from error
@@ -51,7 +54,7 @@ def run(settings: Settings) -> None:
         console.print(f"[red]beat-serve cannot start:[/] {escape(str(error))}", highlight=False)
         raise typer.Exit(1) from error
     _print_what_is_served(settings, versions.current, listener)
-    _serve(settings, versions, listener)
+    _serve(settings, served, listener)
 
 
 @app.command()
@@ -130,6 +133,17 @@ def publish(
 
 
 @app.command()
+def openapi(
+    output: Annotated[Path | None, typer.Option(help="File to write; left out: standard output.")] = None,
+) -> None:
+    """Write the OpenAPI document of every route, admin routes included."""
+    if output is not None:
+        output.write_bytes(document_bytes())
+    else:
+        typer.echo(document_bytes(), nl=False)
+
+
+@app.command()
 def new_key(
     name: Annotated[str, typer.Argument(help="Who will use it: letters, digits and underscores.")],
     scopes: Annotated[str, typer.Option(help="What it is for: serve, admin or serve+admin.")] = "serve",
@@ -171,11 +185,11 @@ def _print_what_is_served(settings: Settings, components: Components, listener: 
         console.print(f"[yellow]{variable} is no setting: is {meant} meant?[/]", highlight=False)
 
 
-def _serve(settings: Settings, versions: Versions, listener: socket.socket) -> None:
+def _serve(settings: Settings, served: FastAPI, listener: socket.socket) -> None:
     configure_logs(settings.log_level, access_log=settings.access_log)
     gc.freeze()  # what was loaded lives as long as the process: the collector need not walk it during requests
     config = uvicorn.Config(
-        create_app(versions),
+        served,
         log_config=None,
         access_log=settings.access_log,
         server_header=False,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model_store.artifact import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate
@@ -21,7 +22,7 @@ from service.interfaces import ExplanationCache, LanguageModel, RateLimiter, Ret
 from service.item_search import ItemSearch
 from service.prompt_maker import PromptMaker
 from service.recommender import Recommender
-from service.settings import MEMORY_CACHE, Settings
+from service.settings import MEMORY_CACHE, Settings, SettingsError, without_secrets
 from service.similar_items import SimilarItems
 from service.telemetry import Telemetry
 from service.title_matcher import TitleMatcher
@@ -29,6 +30,9 @@ from service.token_layout import TokenLayout
 from service.types import Part
 from service.users import Users
 from service.writer import Writer
+
+if TYPE_CHECKING:
+    from service.adapters.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,20 @@ def rate_limiter(settings: Settings, telemetry: Telemetry) -> RateLimiter | None
     return RedisRateLimiter(
         settings.redis, rate_per_s=rate_per_s, burst=burst, timeout_s=timeout_s, telemetry=telemetry
     )
+
+
+def make_tracing(settings: Settings, telemetry: Telemetry) -> "Tracing | None":
+    """What sends traces, told of every stage from now on; None without an endpoint. Raises SettingsError."""
+    if not settings.otlp_endpoint:
+        return None
+    try:
+        from service.adapters.tracing import Tracing  # imports OpenTelemetry, an extra: only where it is asked for
+    except ImportError as error:
+        expected = "nothing, or OpenTelemetry installed: pip install 'beat-serve[otel]'"
+        raise SettingsError("otlp_endpoint", without_secrets(settings.otlp_endpoint), expected) from error
+    tracing = Tracing(settings.otlp_endpoint)
+    telemetry.on_stage = tracing.stage
+    return tracing
 
 
 def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> TokenCache:

@@ -33,7 +33,7 @@ class Gate:
         self._telemetry = telemetry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _is_open(scope["path"]):
+        if scope["type"] == "http" and not is_open(scope["path"]):
             try:
                 await self._admit(scope)
             except ServiceError as error:
@@ -65,5 +65,6 @@ class Gate:
         return self._keys.find(header[len(_BEARER) :].strip().encode("latin-1"))
 
 
-def _is_open(path: str) -> bool:
+def is_open(path: str) -> bool:
+    """Whether a path needs no key even where keys are set."""
     return path in OPEN_PATHS or path.startswith(_OPEN_FOLDER)

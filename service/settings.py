@@ -95,6 +95,9 @@ class Settings:
         float, About("Requests a second that one API key may make on average; 0: any number.", 0, 1e6)
     ] = 0.0
     rate_limit_burst: Annotated[int, About("Requests that one API key may make at once.", 1, 1_000_000)] = 50
+    otlp_endpoint: Annotated[
+        str, About("Send traces here: the base URL of an OTLP/HTTP collector, as http://HOST:4318; empty: no traces.")
+    ] = ""
     log_level: Annotated[LogLevel, About("Least severe level that is logged.")] = "info"
     access_log: Annotated[bool, About("Log one line a request.")] = False
 
@@ -109,6 +112,8 @@ class Settings:
             raise SettingsError("redis", without_secrets(self.redis), "memory:// or redis://HOST:PORT/DB")
         if self.llm not in ("transformers", "vllm", "none") and not _is_url(self.llm, "http", "https"):
             raise SettingsError("llm", without_secrets(self.llm), "transformers, vllm, none or http://HOST:PORT")
+        if self.otlp_endpoint and not _is_url(self.otlp_endpoint, "http", "https"):
+            raise SettingsError("otlp_endpoint", without_secrets(self.otlp_endpoint), "http://HOST:4318")
         try:
             self.keys()
         except ValueError as error:

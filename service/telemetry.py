@@ -2,7 +2,7 @@
 
 import time
 from asyncio import CancelledError
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from types import MappingProxyType
@@ -61,6 +61,8 @@ class Telemetry:
         self._load = {outcome: stores.loads.labels(outcome) for outcome in get_args(Outcome)}
         self._breaker = {state: engine.breaker.labels(state) for state in get_args(BreakerState)}
         self.set_breaker("closed")
+        self.on_stage: Callable[[Stage, float, Outcome], None] | None = None
+        """Told of every stage that was timed here, when it ends; for traces."""
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -89,7 +91,8 @@ class Telemetry:
     @contextmanager
     def stage(self, name: Stage, timings_ms: dict[str, float]) -> Iterator[None]:
         """Time a block: into the stage histogram, whether it succeeds or raises, and into `timings_ms[name]`."""
-        started, outcome = time.perf_counter(), "error"
+        started = time.perf_counter()
+        outcome: Outcome = "error"
         try:
             yield
             outcome = "ok"
@@ -97,6 +100,8 @@ class Telemetry:
             seconds = time.perf_counter() - started
             timings_ms[name] = round(seconds * 1e3, 3)
             self._stage(name, outcome).observe(seconds)
+            if self.on_stage is not None:
+                self.on_stage(name, seconds, outcome)
 
     def observe_stage(self, name: Stage, seconds: float, outcome: Outcome = "ok") -> None:
         """A stage that was timed elsewhere, such as in the engine."""

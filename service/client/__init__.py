@@ -1,0 +1,23 @@
+"""A typed client of the service: `BeatClient`, and `AsyncBeatClient` for use within an event loop."""
+
+from service.client.asynchronous import AsyncBeatClient
+from service.client.errors import BeatError, Problem, Unreachable
+from service.client.events import DeltaEvent, DoneEvent, EvidenceEvent, ExplainEvent, ReplaceEvent
+from service.client.synchronous import BeatClient
+from service.schemas.explain import ExplainRequest
+from service.schemas.recommend import RecommendRequest
+
+__all__ = [
+    "AsyncBeatClient",
+    "BeatClient",
+    "BeatError",
+    "DeltaEvent",
+    "DoneEvent",
+    "EvidenceEvent",
+    "ExplainEvent",
+    "ExplainRequest",
+    "Problem",
+    "RecommendRequest",
+    "ReplaceEvent",
+    "Unreachable",
+]
