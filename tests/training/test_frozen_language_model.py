@@ -140,3 +140,30 @@ def test_embeddings_are_scaled_as_the_first_layer_does(folder, theirs):
     assert scaled.dtype == torch.bfloat16
     rows = theirs.get_input_embeddings().weight[[3, 9]]
     torch.testing.assert_close(scaled.float(), 4 * rows.bfloat16().float())
+
+
+def test_a_batch_is_written_as_its_rows_are_alone(model):
+    """Prompts of several lengths, padded on the left, go on as each does by itself; the same twice."""
+    soft = soft_tokens(len(TEXTS))
+    together = model.written(TEXTS, soft, max_tokens=8, end=[1])
+    for row, text in enumerate(TEXTS):
+        alone = model.written([text], row_of(soft, row), max_tokens=8, end=[1])
+        assert alone == together[row : row + 1]
+    assert model.written(TEXTS, soft, max_tokens=8, end=[1]) == together
+
+
+def test_what_is_written_is_the_likeliest_token_every_time(model):
+    """Among all single tokens that may follow, the first written one has the lowest NLL."""
+    soft = row_of(soft_tokens(1), 0)
+    first = model.written(TEXTS[:1], soft, max_tokens=1, end=[1])[0][0]
+    every = [PromptedText(TEXTS[0].prompt, np.array([token_id], np.int64)) for token_id in range(256)]
+    nll = model.nll(every, {slot: tensor.expand(256, -1, -1) for slot, tensor in soft.items()})
+    assert int(nll.argmin()) == first
+
+
+def test_writing_stops_at_an_end(model):
+    """The end itself is left out; without one, so many tokens are written as may be."""
+    soft = row_of(soft_tokens(1), 0)
+    whole = model.written(TEXTS[:1], soft, max_tokens=6, end=[1])[0]
+    assert len(whole) == 6
+    assert model.written(TEXTS[:1], soft, max_tokens=6, end=[whole[3]])[0] == whole[: whole.index(whole[3])]
