@@ -90,14 +90,7 @@ def build_components(
     artifact = store.load(settings.version, verify_language_model=engine is None)
     telemetry = Telemetry() if served is None else served.telemetry
     cache = _token_cache(settings, artifact, telemetry)
-    users = Users(
-        ids=artifact.user_ids,
-        item_ids=artifact.catalog.ids,
-        codes=artifact.user_codes,
-        histories=artifact.histories,
-        tokenizer=artifact.tokenizer,
-        cache=cache,
-    )
+    users = _users(artifact, cache)
     labels = Labels(artifact.vocabulary)
     texts = _explanation_cache(settings, artifact, telemetry)
     make = make_language_model or _language_model(settings, artifact, telemetry)
@@ -116,22 +109,12 @@ def build_components(
         version=artifact.version,
         users=users,
         catalog=artifact.catalog,
-        evidence=EvidenceSelector(
-            artifact.catalog, artifact.tokenizer, artifact.vocabulary, labels, artifact.item_codes
-        ),
+        evidence=_evidence(artifact, labels),
         writer=_writer(artifact, engine, texts, telemetry) if engine else None,
         max_tokens=settings.max_tokens,
         telemetry=telemetry,
     )
-    directory = Directory(
-        version=artifact.version,
-        users=users,
-        user_ids=artifact.user_ids,
-        user_codes=artifact.user_codes,
-        histories=artifact.histories,
-        catalog=artifact.catalog,
-        labels=labels,
-    )
+    directory = _directory(artifact, users, labels)
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
     return Components(artifact, recommender, explainer, similar_items, directory, cache, texts, engine, telemetry)
 
@@ -189,6 +172,33 @@ def _explanation_cache(settings: Settings, artifact: Artifact, telemetry: Teleme
         timeout_s=settings.redis_timeout_ms / 1e3,
         telemetry=telemetry,
     )
+
+
+def _users(artifact: Artifact, cache: TokenCache) -> Users:
+    return Users(
+        ids=artifact.user_ids,
+        item_ids=artifact.catalog.ids,
+        codes=artifact.user_codes,
+        histories=artifact.histories,
+        tokenizer=artifact.tokenizer,
+        cache=cache,
+    )
+
+
+def _directory(artifact: Artifact, users: Users, labels: Labels) -> Directory:
+    return Directory(
+        version=artifact.version,
+        users=users,
+        user_ids=artifact.user_ids,
+        user_codes=artifact.user_codes,
+        histories=artifact.histories,
+        catalog=artifact.catalog,
+        labels=labels,
+    )
+
+
+def _evidence(artifact: Artifact, labels: Labels) -> EvidenceSelector:
+    return EvidenceSelector(artifact.catalog, artifact.tokenizer, artifact.vocabulary, labels, artifact.item_codes)
 
 
 def _engine(settings: Settings, make: Callable[[], LanguageModel], telemetry: Telemetry) -> Engine:

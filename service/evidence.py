@@ -11,7 +11,8 @@ from model_store.embeddings import closest_items
 from model_store.quantizer import Vectors
 from model_store.types import NUM_MICRO, BehaviorTokens, Side
 from model_store.vocabulary import Vocabulary
-from service.types import Evidence, LabelledTokens, PastItem, TokenPair
+from service.explanation import Evidence, PastItem, TokenPair
+from service.types import LabelledTokens
 
 MAX_PAST_ITEMS = 3
 MAX_TOKEN_PAIRS = 3

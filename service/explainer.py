@@ -13,20 +13,10 @@ from model_store.types import ItemId
 from service import grounding
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, UnknownItem
 from service.evidence import EvidenceSelector
+from service.explanation import Beginning, Explanation, KeptText, Question, TextDelta, TextReplaced, Usage
 from service.flights import Flight
 from service.telemetry import Telemetry
-from service.types import (
-    Beginning,
-    Explanation,
-    FinishReason,
-    KeptText,
-    Question,
-    Source,
-    Subject,
-    TextDelta,
-    TextReplaced,
-    Usage,
-)
+from service.types import FinishReason, Source, Subject
 from service.users import Users
 from service.writer import Brief, Writer, Written
 

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from service.explanation import Evidence, RejectReason
 from service.title_matcher import TitleMatcher
-from service.types import Evidence, Generation, RejectReason
+from service.types import Generation
 
 _MAX_WORDS = 4
 """The coarse codes' words come first; the finest ones say little."""

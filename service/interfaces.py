@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
-from service.types import Candidates, Generation, KeptText, Part
+from service.explanation import KeptText
+from service.types import Candidates, Generation, Part
 
 TextStream = AsyncGenerator[str | Generation, None]
 """Pieces of text, then one Generation."""

@@ -7,7 +7,7 @@ from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
 from model_store.soft_tokens import SoftTokenTable
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.types import Item, Slot
-from service.types import Evidence
+from service.explanation import Evidence
 
 
 class PromptMaker:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from model_store.artifact import INDEX_FILE
 from model_store.manifest import Manifest
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
+from service.explanation import RejectReason
 from service.metrics import (
     BreakerState,
     Cache,
@@ -23,7 +24,7 @@ from service.metrics import (
     RedisUse,
     Stage,
 )
-from service.types import FallbackReason, RejectReason, Source
+from service.types import FallbackReason, Source
 
 _MAX_SERIES: Final = 1024
 _INTERVAL: Final = ("mean", "low", "high")

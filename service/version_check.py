@@ -6,7 +6,8 @@ import numpy as np
 
 from service.bootstrap import Components
 from service.errors import Overloaded, VersionRefused
-from service.types import Question, Sampling, Wanted
+from service.explanation import Question, Sampling
+from service.types import Wanted
 
 _USERS = 32
 """Users who are asked for, spread over all of them; it also warms what the first requests would wait for."""

@@ -14,12 +14,13 @@ from model_store.types import Item
 from service import grounding
 from service.engine import Engine
 from service.errors import ServiceError
+from service.explanation import Evidence, KeptText, RejectReason, Sampling, Usage
 from service.flights import Flight, Flights
 from service.interfaces import ExplanationCache
 from service.prompt_maker import PromptMaker
 from service.telemetry import Telemetry
 from service.title_matcher import TitleMatcher
-from service.types import Evidence, FinishReason, Generation, KeptText, RejectReason, Sampling, Usage
+from service.types import FinishReason, Generation
 
 _RETRY_TEMPERATURE = 0.3
 """Enough to leave the path that was rejected, too little to leave the subject."""

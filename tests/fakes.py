@@ -15,7 +15,8 @@ from service.types import Candidates, FinishReason, Generation, Part
 class FakeLanguageModel:
     """Writes `text` word by word until `max_tokens`; raises `fault` instead while there is one.
 
-    `next_texts` are written before it, one to a prompt; `word_s` is what each word takes; `left` counts callers who
+    `next_texts` are written before it, one to a prompt; `word_s` is what each word takes, and none is written while
+    `go_on` is cleared; `left` counts callers who
     were cancelled or closed their stream before its end.
     """
 
@@ -23,6 +24,8 @@ class FakeLanguageModel:
         self.text = text
         self.next_texts: list[str] = []
         self.word_s = 0.0
+        self.go_on = asyncio.Event()
+        self.go_on.set()
         self.check_s = 0.0
         self.fault: ServiceError | None = None
         self.prompts: list[NDArray[np.float32]] = []
@@ -61,6 +64,7 @@ class FakeLanguageModel:
         try:
             for place, word in enumerate(written):
                 await asyncio.sleep(self.word_s)
+                await self.go_on.wait()
                 yield f" {word}" if place else word
             finish_reason: FinishReason = "stop" if len(words) <= max_tokens else "length"
             count = len(written)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -37,6 +38,16 @@ class RedisServer:
             assert self._process.poll() is None, f"redis-server ended with {self._process.returncode}"
             assert time.monotonic() < deadline, f"no PONG within {START_TIMEOUT_S:g} s"
             time.sleep(0.01)
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open, nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a frozen one go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Kill it as a crash would: at once, connections cut. Stopping twice is no error."""

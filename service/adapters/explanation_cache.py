@@ -7,8 +7,9 @@ from typing import Any, get_args
 import orjson
 
 from service.adapters.redis_table import RedisTable
+from service.explanation import KeptText
 from service.telemetry import Telemetry
-from service.types import FinishReason, KeptText, Part
+from service.types import FinishReason, Part
 
 
 class MemoryExplanationCache:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import BaseModel, Field, model_validator
 
+from service.explanation import Beginning, Evidence, Explanation, Question, Sampling, TextDelta, TextReplaced
 from service.schemas.common import OutsideId, Token, WireRequest, tokens_json
 from service.schemas.recommend import History
-from service.types import Beginning, Evidence, Explanation, Question, Sampling, TextDelta, TextReplaced
 
 MAX_ITEMS = 32
 MAX_DEADLINE_MS = 120_000

@@ -11,10 +11,12 @@ import pytest
 
 from service.app import create_app
 from service.bootstrap import Components
+from service.interfaces import LanguageModel
 from service.settings import Settings
 from service.versions import Versions
 from tests.artifacts import tiny_artifact
 from tests.fakes import FakeLanguageModel
+from tests.live_server import live
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,19 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
         started = RunningApp(versions, model, client)
         await started.until_explaining()
         yield started
+
+
+@asynccontextmanager
+async def listening(
+    settings: Settings, make_language_model: Callable[[], LanguageModel] | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application behind a real socket, once its language model has said how it is."""
+    versions = Versions(settings, make_language_model)
+    async with live(create_app(versions)) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
+        async with asyncio.timeout(10):
+            while versions.current.engine is not None and versions.current.engine.part.state == "starting":
+                await asyncio.sleep(0.005)
+        yield client
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from model_store.store import ModelStore
 from model_store.types import BehaviorTokens
 from model_store.vocabulary import Vocabulary
 from service.evidence import EvidenceSelector, Labels
-from service.types import Evidence
+from service.explanation import Evidence
 from tests.artifacts import COLOURS, ITEM_IDS, NUM_USERS, colour_of, history_rows, unseen_rows
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from model_store.types import BehaviorTokens
+from service.explanation import Evidence, PastItem
 from service.grounding import Verdict, check, template
 from service.title_matcher import TitleMatcher
-from service.types import Evidence, Generation, LabelledTokens, PastItem
+from service.types import Generation, LabelledTokens
 
 TOKENS = LabelledTokens(BehaviorTokens(0, (0,) * 5), ("a",) * 6)
 

@@ -13,8 +13,8 @@ import pytest
 from model_store import LanguageModelSpec, ModelStore
 from model_store.tensor_file import load_tensors, save_tensors
 from service.errors import LanguageModelUnavailable, NothingToRollBackTo, VersionRefused
+from service.explanation import Question, Sampling
 from service.settings import Settings
-from service.types import Question, Sampling
 from service.versions import Versions
 from tests.artifacts import CHAT, ITEM_IDS, USER_IDS, tiny_artifact, unseen_rows
 from tests.fakes import FakeLanguageModel

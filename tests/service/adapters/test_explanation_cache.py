@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
+from service.explanation import KeptText
 from service.interfaces import ExplanationCache
 from service.telemetry import Telemetry
-from service.types import KeptText
 from tests.redis_server import RedisServer
 
 WHOLE = KeptText('Because you like \u6f22 and "quotes".', "stop")

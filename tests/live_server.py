@@ -1,0 +1,33 @@
+"""An ASGI application behind real sockets, for what a transport in memory cannot show: clients or servers who leave."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from service.http_protocol import OneWriteProtocol
+
+
+@asynccontextmanager
+async def live(application: Any, *, port: int = 0, lifespan: bool = True) -> AsyncIterator[str]:
+    """Its address on loopback while it runs in this event loop; at the end, requests under way are cut."""
+    config = uvicorn.Config(
+        application,
+        port=port,
+        http=OneWriteProtocol,
+        log_config=None,
+        lifespan="on" if lifespan else "off",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not serving.done(), "the server did not start"
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await serving
