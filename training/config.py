@@ -22,11 +22,13 @@ __all__ = [
     "EvaluationConfig",
     "ExportConfig",
     "ProjectorConfig",
+    "RecencyConfig",
     "RunConfig",
     "SplitConfig",
     "SupervisionConfig",
     "TokenizerConfig",
     "VectorsConfig",
+    "ZeroShotConfig",
     "config_from_toml",
     "read_config",
 ]
@@ -157,6 +159,30 @@ class EvaluationConfig:
     """Compares texts: the default's name (downloaded), or a local Hugging Face folder of an encoder."""
     bootstrap_samples: int = 1000
     """Resamples behind every interval."""
+    rerank_users: int = 20
+    """Users for whom the LLM reorders 20 candidates, some seconds each on a CPU; 0 leaves it out."""
+    min_codebook_usage: float = 0.5
+    """Share of a level's codes that must be in use; below it the run ends."""
+
+
+@dataclass(frozen=True)
+class RecencyConfig:
+    """How much the latest of a history counts when an unseen user is folded in; for data with times."""
+
+    half_life: float = 0.0
+    """Age at which an interaction counts half as much as the latest; 0: all alike."""
+    unit: Literal["items", "days"] = "items"
+    """Of the half-life: items that came later, or days."""
+
+
+@dataclass(frozen=True)
+class ZeroShotConfig:
+    """Who is left out of a training that is made only to see what strangers get."""
+
+    user_share: float = 0.1
+    """Of users, chosen by split.seed: their tokens come from fold-in; 0 leaves this out."""
+    item_share: float = 0.1
+    """Of items, likewise: their vectors come from items with like texts; 0 leaves this out."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +219,10 @@ class RunConfig:
     """Controls trained alike."""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     """Figures."""
+    recency: RecencyConfig = field(default_factory=RecencyConfig)
+    """Order within histories."""
+    zero_shot: ZeroShotConfig = field(default_factory=ZeroShotConfig)
+    """Figures of unseen users and items."""
     export: ExportConfig = field(default_factory=ExportConfig)
     """Publishing."""
 

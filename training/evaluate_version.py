@@ -29,6 +29,8 @@ from training.token_map import token_map
 from training.token_source import TokenSource
 from training.token_stages import Workshop
 from training.toml_fields import build
+from training.train_tokenizer import TrainedTokenizer
+from training.zero_shot import zero_shot_strangers
 
 NOT_KNOWN = -1
 
@@ -65,6 +67,28 @@ def rankings_of(artifact: Artifact, parts: Split) -> dict[str, Any]:
     return judged(chain(graph_arms(graph, parts), by_tokens), parts)
 
 
+def strangers_of(artifact: Artifact, folder: Path | None) -> dict[str, Any]:
+    """Figures of the data's users whom the version does not know, folded in from the data's training part.
+
+    By part, then by arm; empty where nobody is a stranger with a history and something held out.
+    """
+    config = config_of(artifact)
+    dataset = read_data(config.data, folder)
+    parts = split(dataset, config.split)
+    strange = _rows(dataset.user_ids, artifact.user_ids) == NOT_KNOWN
+    rows = np.where(strange, np.cumsum(strange) - 1, NOT_KNOWN)
+    items = _rows(dataset.item_ids, artifact.catalog.ids)
+    met = (parts.train, parts.valid, parts.test, parts.removed, parts.disliked)
+    train, valid, test, removed, disliked = (_known_pairs(pairs, rows, items) for pairs in met)
+    theirs = replace(parts, train=train, valid=valid, test=test, removed=removed, disliked=disliked)
+    tokenizer = artifact.tokenizer
+    known = TrainedTokenizer(
+        artifact.embeddings, tokenizer.user, tokenizer.item, artifact.user_codes, artifact.item_codes,
+        artifact.vocabulary,
+    )  # fmt: skip
+    return zero_shot_strangers(known, theirs, int(strange.sum()))
+
+
 def rows_of(artifact: Artifact, path: Path, *, allow_leak: bool = False) -> GivenRows:
     """The explanation rows of a file in the version's rows; LeakError, unless allowed, if it was trained on any."""
     given = read_rows(path, artifact.user_ids, artifact.catalog.ids)
@@ -82,8 +106,13 @@ def training_pairs(artifact: Artifact) -> Pairs:
 
 def _translated(dataset: Dataset, artifact: Artifact, parts: Iterable[Pairs]) -> list[Pairs]:
     users, items = _rows(dataset.user_ids, artifact.user_ids), _rows(dataset.item_ids, artifact.catalog.ids)
-    found = [Pairs(users[part.users], items[part.items]) for part in parts]
-    return [part.take((part.users != NOT_KNOWN) & (part.items != NOT_KNOWN)) for part in found]
+    return [_known_pairs(part, users, items) for part in parts]
+
+
+def _known_pairs(pairs: Pairs, users: Rows, items: Rows) -> Pairs:
+    """The pairs in other rows, without those that have none. Shapes: users and items, the other row of each of ours."""
+    found = Pairs(users[pairs.users], items[pairs.items])
+    return found.take((found.users != NOT_KNOWN) & (found.items != NOT_KNOWN))
 
 
 def _rows(ours: IdMap, theirs: IdMap) -> Rows:
@@ -128,6 +157,7 @@ def evaluate_version(
         "token_map": token_map(artifact.embeddings, artifact.item_codes, artifact.vocabulary, config.seed),
         "machine": machine(),
     }
+    report["zero_shot"] = {**report.get("zero_shot", {}), "strangers": strangers_of(artifact, folder)}
     if given is not None:
         report["rows"] = {"given": len(explanations), "left_out": [list(row) for row in given.strangers]}
     return {"leaks_allowed": allow_leak, **(marked_as_leaked(report) if allow_leak else report)}
@@ -164,7 +194,7 @@ def marked_as_leaked(report: Any) -> Any:
 def _of_training(artifact: Artifact) -> dict[str, Any]:
     """What the version's own report tells of its training: it can be measured only there."""
     told = json.loads((artifact.path / "report.json").read_bytes())
-    names = ("name", "codebooks", "vectors", "projector_losses", "control_losses")
+    names = ("name", "codebooks", "zero_shot", "order", "rerank", "vectors", "projector_losses", "control_losses")
     return {**{name: told[name] for name in names if name in told}, "config": artifact.manifest.config}
 
 

@@ -85,6 +85,17 @@ class FrozenLanguageModel:
         )  # fmt: skip
         return [_until(row, frozenset(end)) for row in found.tolist()]
 
+    def next_token_logprobs(
+        self, prompts: Sequence[EncodedPrompt], soft: dict[str, Tensor], token_ids: Sequence[int]
+    ) -> Tensor:
+        """Log-probability of each of these tokens right after each prompt. Shapes: -> (batch, len(token_ids))."""
+        texts = [PromptedText(prompt, np.zeros(0, np.int64)) for prompt in prompts]
+        ids = torch.from_numpy(padded(texts)[0]).to(self._table.device)
+        hidden = self._model.model(inputs_embeds=self.place(self.embed(ids), texts, soft), use_cache=False)[0]
+        last = torch.tensor([len(text) - 1 for text in texts], device=ids.device)
+        logits: Tensor = self._model.lm_head(hidden[torch.arange(len(texts), device=ids.device), last]).float()
+        return logits.log_softmax(dim=-1)[:, list(token_ids)]
+
     def embed(self, token_ids: Tensor) -> Tensor:
         """Input embeddings as the first layer sees them, in the model's dtype. Shapes: (...) -> (..., hidden)."""
         embeds: Tensor = self._table[token_ids] * self._scale

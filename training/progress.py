@@ -65,5 +65,23 @@ def ranking_table(arms: Mapping[str, Figures], k: int = 20) -> Table:
     return table
 
 
+def zero_shot_lines(figures: Mapping[str, Any], k: int = 20) -> str:
+    """Recall@k of unseen users and items from their tokens, and what it is to be compared with, in a line each."""
+    lines = []
+    if users := figures.get("users"):
+        unseen, seen = (users[arm]["test"]["tokens only"][f"recall@{k}"] for arm in ("zero_shot", "seen"))
+        lines.append(
+            f"     {users['held_out']:,} unseen users, tokens only: Recall@{k} {unseen:.4f}, of seen users {seen:.4f}"
+            f" ({users['kept']['seen']:.0%})"
+        )
+    if items := figures.get("items"):
+        unseen, trained = (items[arm][f"recall@{k}"] for arm in ("tokens", "trained"))
+        lines.append(
+            f"     {items['held_out']:,} unseen items among themselves, tokens from text: Recall@{k} {unseen:.4f},"
+            f" had they been trained on {trained:.4f}, at random {items['random']:.4f}"
+        )
+    return "\n".join(lines)
+
+
 def _done(title: str, begun: float) -> None:
     console.print(f"[green]done[/green] {title} [dim]{perf_counter() - begun:.1f} s[/dim]")

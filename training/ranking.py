@@ -83,9 +83,8 @@ def evaluate_ranking(
     nothing to rank by (ValueError if none has both). `items` are the candidates, all unless given; only they count as
     held out. `chunk_scores`: the scores held at a time.
     """
-    known = [split.train, split.removed, split.disliked, *([split.valid] if part == "test" else [])]
     shape = len(user_vectors), len(item_vectors)
-    target, masked = _matrix([split.valid if part == "valid" else split.test], shape), _matrix(known, shape)
+    target, masked = _matrix([split.valid if part == "valid" else split.test], shape), _known(split, part, shape)
     if items is not None:
         target, masked, item_vectors = target[:, items], masked[:, items], item_vectors[items]
     activity = np.bincount(split.train.users, minlength=len(user_vectors))
@@ -100,6 +99,25 @@ def evaluate_ranking(
         ]
     )
     return _result(hits, np.diff(target.indptr)[judged].astype(np.int64), activity[judged], ks)
+
+
+def top_items(
+    user_vectors: Vectors, item_vectors: Vectors, split: Split, users: Rows, k: int, *, part: Part = "test"
+) -> Rows:
+    """Item rows of the best k candidates of each of the `users`, best first, (n, k).
+
+    Candidates are those of `evaluate_ranking`. Shapes: user_vectors (n, dim), one for each of `users`; item_vectors
+    (num_items, dim).
+    """
+    masked = _known(split, part, (int(users.max()) + 1, len(item_vectors)))[users]
+    return _top(user_vectors, item_vectors, masked, min(k, len(item_vectors)))
+
+
+def _known(split: Split, part: Part, shape: tuple[int, int]) -> sp.csr_matrix:
+    """Pairs that are no candidates, (num_users, num_items)."""
+    parts = [split.train, split.removed, split.disliked, *([split.valid] if part == "test" else [])]
+    left = [pairs.take(pairs.users < shape[0]) for pairs in parts]
+    return _matrix(left, shape)
 
 
 def _judged(target: sp.csr_matrix, activity: Counts, users: Rows | None) -> Rows:
@@ -136,11 +154,16 @@ def _matrix(parts: Iterable[Pairs], shape: tuple[int, int]) -> sp.csr_matrix:
     return matrix
 
 
-def _hits(users: Vectors, items: Vectors, masked: sp.csr_matrix, target: sp.csr_matrix, k: int) -> NDArray[np.bool_]:
+def _hits(users: Vectors, items: Vectors, masked: sp.csr_matrix, target: sp.csr_matrix, k: int) -> Hits:
     """Whether the r-th best item is relevant, (num_users, k)."""
+    hits: Hits = np.take_along_axis(target.toarray() > 0, _top(users, items, masked, k), axis=1)
+    return hits
+
+
+def _top(users: Vectors, items: Vectors, masked: sp.csr_matrix, k: int) -> Rows:
+    """The best k items of each user by inner product, those that are masked left out, (num_users, k)."""
     scores = torch.from_numpy(users @ items.T)
     rows, columns = masked.nonzero()
     scores[torch.from_numpy(rows), torch.from_numpy(columns)] = -torch.inf
-    top = torch.topk(scores, k, dim=1).indices.numpy()
-    hits: NDArray[np.bool_] = np.take_along_axis(target.toarray() > 0, top, axis=1)
-    return hits
+    top: Rows = torch.topk(scores, k, dim=1).indices.numpy()
+    return top

@@ -28,11 +28,11 @@ class Arm(NamedTuple):
 
 
 def judged(arms: Iterable[Arm], split: Split, *, users: Rows | None = None) -> dict[str, dict[str, Any]]:
-    """Figures by part ("test", "valid"), then by arm; a part in which nobody has anything held out is left out.
+    """Figures by part ("test", "valid"), then by arm; a part in which nobody can be judged is left out.
 
     One arm is in memory at a time. `users` as of `evaluate_ranking`.
     """
-    parts = [part for part in PARTS if getattr(split, part).num_pairs]
+    parts = [part for part in PARTS if np.isin(getattr(split, part).users, split.train.users).any()]
     report: dict[str, dict[str, Any]] = {part: {} for part in parts}
     for arm in arms:
         for part in parts:
@@ -67,11 +67,18 @@ def popularity_vectors(split: Split, num_users: int, num_items: int) -> tuple[Ve
     return np.ones((num_users, 1), np.float32), popularity[:, None]
 
 
-def fold_in_all(embeddings: NodeEmbeddings, train: Pairs, num_users: int) -> Vectors:
-    """What `NodeEmbeddings.fold_in` makes of every user's training history, (num_users, dim_graph), all at once."""
+def fold_in_all(
+    embeddings: NodeEmbeddings, train: Pairs, num_users: int, weights: NDArray[np.floating] | None = None
+) -> Vectors:
+    """What `NodeEmbeddings.fold_in` makes of every user's training history, (num_users, dim_graph), all at once.
+
+    Shapes: weights (train.num_pairs,), how much each pair counts; all 1 unless given.
+    """
     history_size = np.bincount(train.users, minlength=num_users)[train.users]
-    weights = 1 / np.sqrt(history_size * np.maximum(embeddings.item_degree, 1)[train.items])
+    counts = (1 if weights is None else weights) / np.sqrt(
+        history_size * np.maximum(embeddings.item_degree, 1)[train.items]
+    )
     shape = (num_users, len(embeddings.items))
-    propagate = sp.csr_matrix((weights.astype(np.float32), (train.users, train.items)), shape=shape)
+    propagate = sp.csr_matrix((counts.astype(np.float32), (train.users, train.items)), shape=shape)
     folded: Vectors = (propagate @ embeddings.items) @ embeddings.fold_in_map
     return folded

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from itertools import chain
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from model_store.embeddings import NodeEmbeddings
 from model_store.soft_tokens import SoftTokenTable
 from model_store.store import ModelStore
+from training.codebook_stage import codebooks_stage
+from training.cold_items import with_borrowed_items
 from training.config import ControlName, RunConfig
 from training.control_stages import control_stages
 from training.controls import CONTROLS_FILE, controls_bytes
@@ -20,9 +21,10 @@ from training.export import Tokens, artifact_parts, publish
 from training.fetch_language_model import fetch_language_model
 from training.machine import machine
 from training.prepare import Prepared, prepare
-from training.progress import console, counted, ranking_table, stage
-from training.ranking_arms import graph_arms, judged, token_arms
+from training.progress import console, counted, ranking_table, stage, zero_shot_lines
+from training.ranking_stages import order_stage, ranking_stage, zero_shot_stage
 from training.report import page
+from training.rerank_stage import rerank_stage
 from training.stages import StageCache, StageOutput, stage_key
 from training.token_map import token_map
 from training.token_source import TokenSource
@@ -30,8 +32,7 @@ from training.token_stages import Workshop, projector_stage, tokenizer_stage, tr
 from training.train_lightgcn import Epoch, TrainedVectors, train_lightgcn
 from training.train_tokenizer import TrainedTokenizer
 
-VECTORS_FORMAT = 1
-RANKING_FORMAT = 2
+VECTORS_FORMAT = 2
 """Of what a stage makes of the same inputs: counted up when its code changes that."""
 
 STAGES_FOLDER = ".stages"
@@ -49,8 +50,7 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
     graph = embeddings_of(vectors)
     tokens = tokenizer_stage(prepared, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
     tokenizer = trained_tokenizer_of(tokens, graph)
-    ranking = ranking_stage(prepared, tokenizer, tokens.facts["key"], cache)
-    console.print(ranking_table(ranking["test"]))
+    figures = figures_of_tokens(config, prepared, tokenizer, tokens.facts["key"], cache)
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
     train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
@@ -65,9 +65,11 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
     settings = Settings(config.evaluation, config.projector, config.seed)
     explained = evaluation_stage(examined, settings, cache, f"{projected.facts['key']} {controls.key}")
     console.print(*explanation_tables(explained["explanations"]), sep="\n")
-    stages = {"vectors": vectors, "tokenizer": tokens, "projector": projected}
+    rerank = rerank_stage(workshop, own, prepared.split, settings, cache, projected.facts["key"])
+    stages = {"vectors": vectors, "projector": projected}
     report = {
-        "ranking": ranking,
+        **figures,
+        "rerank": rerank,
         **explained,
         **report_of(config, stages),
         "control_losses": controls.losses,
@@ -75,6 +77,19 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
     }
     published = _publish(config, store, prepared, tokenizer, workshop, table, report, controls.sources)
     console.print(f"[green]published[/green] {published} in {store}")
+
+
+def figures_of_tokens(
+    config: RunConfig, prepared: Prepared, tokenizer: TrainedTokenizer, inputs: str, cache: StageCache
+) -> dict[str, Any]:
+    """What can be measured without the LLM: `codebooks`, `ranking`, `zero_shot`, `order`; shown as it comes."""
+    codebooks = codebooks_stage(config.evaluation, prepared, tokenizer, inputs, cache)
+    ranking = ranking_stage(prepared, tokenizer, inputs, cache)
+    console.print(ranking_table(ranking["test"]))
+    zero_shot = zero_shot_stage(config, prepared, tokenizer, inputs, cache)
+    console.print(zero_shot_lines(zero_shot), soft_wrap=True)
+    order = order_stage(prepared, tokenizer.embeddings, inputs, cache)
+    return {"codebooks": codebooks, "ranking": ranking, "zero_shot": zero_shot, "order": order}
 
 
 def vectors_stage(config: RunConfig, prepared: Prepared, cache: StageCache) -> StageOutput:
@@ -94,7 +109,8 @@ def vectors_stage(config: RunConfig, prepared: Prepared, cache: StageCache) -> S
                 on_edges=advance,
                 on_epoch=_show_epoch,
             )
-        return _output_of(trained, key)
+        embeddings = with_borrowed_items(trained.embeddings, prepared.dataset.items)
+        return _output_of(replace(trained, embeddings=embeddings), key)
 
     return cache.get_or_make("vectors", key, make)
 
@@ -102,20 +118,6 @@ def vectors_stage(config: RunConfig, prepared: Prepared, cache: StageCache) -> S
 def embeddings_of(output: StageOutput) -> NodeEmbeddings:
     """The embeddings that `vectors_stage` put out."""
     return NodeEmbeddings(**{name: output.tensors[name] for name in NodeEmbeddings.__dataclass_fields__})
-
-
-def ranking_stage(prepared: Prepared, tokenizer: TrainedTokenizer, inputs: str, cache: StageCache) -> dict[str, Any]:
-    """Recall and NDCG by part (test, valid), then by arm, as RankingResult writes itself."""
-    key = stage_key("ranking", code_format=RANKING_FORMAT, config={}, inputs=[inputs])
-
-    def make(_: Path) -> StageOutput:
-        graph, parts = tokenizer.embeddings, prepared.split
-        codes = tokenizer.user_codes, tokenizer.item_codes
-        with stage("Ranking the whole catalogue"):
-            by_tokens = token_arms(tokenizer.user, tokenizer.item, *codes, graph.dim_graph)
-            return StageOutput(facts=judged(chain(graph_arms(graph, parts), by_tokens), parts))
-
-    return cache.get_or_make("ranking", key, make).facts
 
 
 def _publish(
@@ -130,7 +132,7 @@ def _publish(
 ) -> str:
     fetched = workshop.language_model
     tokens = Tokens(tokenizer.user, tokenizer.item, tokenizer.user_codes, tokenizer.item_codes, tokenizer.vocabulary)
-    metrics = {name: report[name] for name in ("ranking", "explanations", "codebooks")}
+    metrics = {name: report[name] for name in ("ranking", "zero_shot", "codebooks", "order", "rerank", "explanations")}
     parts = artifact_parts(
         config, prepared.dataset, prepared.split.train, tokenizer.embeddings, tokens, table, workshop.template,
         fetched.spec, metrics,
@@ -150,7 +152,6 @@ def report_of(config: RunConfig, stages: dict[str, StageOutput]) -> dict[str, An
     vectors = stages["vectors"].facts
     return {
         "name": config.name,
-        "codebooks": stages["tokenizer"].facts["codebooks"],
         "vectors": {name: vectors[name] for name in ("epochs", "best_epoch", "graph_filter")},
         "projector_losses": stages["projector"].facts["losses"],
         "config": config.to_json(),

@@ -28,7 +28,7 @@ from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer, codebook_report, train_tokenizer
 from training.word_anchors import style_start, word_anchors
 
-TOKENIZER_FORMAT = 4
+TOKENIZER_FORMAT = 5
 PROJECTOR_FORMAT = 1
 NUM_LEVELS = 12
 SHOWN_EVERY = 20

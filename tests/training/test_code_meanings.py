@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from training.code_meanings import NUM_ITEMS as MOST_ITEMS
-from training.code_meanings import code_meanings
+from training.code_meanings import code_meanings, readable
 from training.item_texts import ItemWords
 
 NUM_ITEMS = 8
@@ -56,3 +56,21 @@ def test_an_empty_history_says_nothing():
     histories = sp.csr_matrix(np.eye(2, NUM_ITEMS, dtype=np.float32)[[0, 0]] * [[1], [0]])
     (macro,) = code_meanings(codes_of([0, 1]), histories, WORDS, 2)
     assert (macro[1].words, macro[1].item_rows) == ((), ())
+
+
+def test_a_label_does_not_repeat_itself():
+    """A phrase takes the place of its words wherever they stand; words of their own stay, in order."""
+    words = ("thai", "food", "thai food", "spicy", "late night", "night", "spicy thai food")
+    named = {
+        tuple(order): [words[column] for column in readable(order, words)] for order in ([0, 3, 1, 2], [2, 0, 1, 4, 5])
+    }
+    assert named == {(0, 3, 1, 2): ["thai food", "spicy"], (2, 0, 1, 4, 5): ["thai food", "late night"]}
+    assert readable([3, 2, 6], words) == [6]
+
+
+def test_codes_are_named_by_phrases():
+    """Where red things are all "bright red" things, the phrase names the code, not its words."""
+    present = np.array([[row % 2 == 0, row % 2 == 0, row % 2 == 0, row % 2] for row in range(NUM_ITEMS)], np.float32)
+    words = ItemWords(("red", "bright", "bright red", "blue"), sp.csr_matrix(present))
+    (macro,) = code_meanings(codes_of([0, 1] * 4), sp.identity(NUM_ITEMS, format="csr"), words, 2)
+    assert [meaning.words for meaning in macro] == [("bright red",), ("blue",)]

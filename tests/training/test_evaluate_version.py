@@ -64,6 +64,21 @@ def test_every_left_out_item_is_found(store, tmp_path):
     assert {arm["users"] for arm in figures["ranking"]["test"].values()} == {NUM_USERS}
 
 
+def test_strangers_are_folded_in(store, tmp_path):
+    """A user whom the version does not know, with a red history, is recommended what a red user is."""
+    data, out = write_data(tmp_path / "data"), tmp_path / "figures.json"
+    history = [("newcomer", ITEM_IDS[item], "train") for item in history_rows(0)]
+    newcomer = [*history, *(("newcomer", ITEM_IDS[item], "test") for item in unseen_rows(0))]
+    old = pq.read_table(data / "interactions.parquet")
+    columns = dict(zip(("user_id", "item_id", "split"), map(list, zip(*newcomer, strict=True)), strict=True))
+    pq.write_table(pa.concat_tables([old, pa.table(columns)]), data / "interactions.parquet")
+    result = evaluate(store, data, "--json", str(out))
+    assert result.exit_code == 0, result.output
+    strangers = json.loads(out.read_text())["zero_shot"]["strangers"]["test"]
+    assert strangers["tokens only"]["users"] == 1
+    assert strangers["vectors"]["recall@10"] == 1
+
+
 def test_judging_what_was_trained_on_stops_with_the_pairs(store, tmp_path):
     """Test pairs that stand in the version's histories are listed; nothing is measured."""
     out = tmp_path / "figures.json"

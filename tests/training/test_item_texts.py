@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from tests.training.toy_data import dataset_of, table
 from training.data import ItemTable
-from training.item_texts import ItemWords, mean_over_histories, text_vectors
+from training.item_texts import ItemWords, candidate_terms, mean_over_histories, text_vectors
 
 COLOURS = ("red", "blue", "green", "amber", "violet", "silver")
 NUM_ITEMS = 36
@@ -42,6 +42,40 @@ def test_categories_are_words_too():
     words = ItemWords.of_items(items_of(*["A crime."] * 3, *[""] * 17, categories=lists))
     assert words.words == ("crime",)
     assert words.present.toarray().ravel().tolist() == [1.0] * 3 + [0.0] * 17
+
+
+def test_words_that_stand_side_by_side_are_phrases():
+    """Three words that are never apart are a phrase, and so are two of them; random neighbours are none."""
+    fillers = [f"filler{chr(97 + row % 26)}x" for row in range(60)]
+    texts = [f"The slow cooked pork, {fillers[row]} and {fillers[row // 3]}." for row in range(6)]
+    texts += [f"Some {fillers[row]} with lamb {fillers[(row * 7) % 60]}" for row in range(6, 40)]
+    words = ItemWords.of_items(items_of(*texts, *[""] * 20))
+    assert {"slow cooked pork", "slow cooked", "cooked pork", "slow", "pork"} <= set(words.words)
+    assert not [word for word in words.words if " " in word and "filler" in word]
+    assert words.lengths[words.words.index("slow cooked pork")] == 3
+    assert words.present[:, words.words.index("slow cooked")].sum() == 6
+
+
+def test_nothing_stands_between_the_words_of_a_phrase():
+    """Punctuation, stop words and numbers end a phrase; hyphens do not; three words are the most."""
+    terms = candidate_terms("Warm tea, fresh scones he'll jam; no 1999 sci-fi tale of the wild west coast road!")
+    phrases = {term for term in terms if " " in term}
+    assert phrases == {
+        "warm tea", "fresh scones", "sci-fi tale", "wild west", "west coast", "coast road", "wild west coast",
+        "west coast road",
+    }  # fmt: skip
+    assert {"tea", "sci-fi", "jam"} <= set(terms)
+
+
+def test_text_vectors_know_words_only():
+    """Phrases change no text vector: their words are counted already."""
+    with_phrases = ItemWords.of_items(items_of(*(f"slow {COLOURS[r % 6]} pork {COLOURS[r % 6]}ish" for r in range(36))))
+    plain = with_phrases.lengths == 1
+    assert not plain.all()
+    words = tuple(word for word, one in zip(with_phrases.words, plain, strict=True) if one)
+    without = ItemWords(words, with_phrases.present[:, plain])
+    first, second = (text_vectors(each, dim=4, length=1.0, seed=0) for each in (with_phrases, without))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_text_vectors_are_alike_within_a_colour_and_only_there():

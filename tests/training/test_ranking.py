@@ -5,7 +5,7 @@ import pytest
 
 from tests.training.graphs import NUM_ITEMS, NUM_USERS, checkerboard, colours, split_of
 from training.data import Pairs
-from training.ranking import NUM_ACTIVITY_BINS, evaluate_ranking
+from training.ranking import NUM_ACTIVITY_BINS, evaluate_ranking, top_items
 
 
 def by_hand(users, items, split, k):
@@ -118,3 +118,15 @@ def test_equal_histories_are_one_bin():
     vectors = np.ones((NUM_USERS, 1), np.float32), np.ones((NUM_ITEMS, 1), np.float32)
     (only,) = evaluate_ranking(*vectors, split).by_activity
     assert only.figures.num_users == NUM_USERS
+
+
+def test_top_items_are_the_best_candidates_in_order():
+    """The first of them are what Recall counts: unknown items by falling score, for any choice of users."""
+    split, rng = checkerboard(), np.random.default_rng(3)
+    users, items = (rng.normal(size=(count, 4)).astype(np.float32) for count in (NUM_USERS, NUM_ITEMS))
+    chosen = np.array([7, 2])
+    top = top_items(users[chosen], items, split, chosen, 5)
+    for user, row in zip(chosen, top, strict=True):
+        known = {int(i) for part in (split.train, split.valid) for u, i in zip(*part, strict=True) if u == user}
+        order = [item for item in np.argsort(-(items @ users[user])) if item not in known]
+        assert row.tolist() == order[:5]

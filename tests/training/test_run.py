@@ -24,7 +24,8 @@ from training.config import (
 from training.controls import read_controls
 from training.evaluate_version import config_of, evaluate_version
 from training.prepare import prepare
-from training.run import STAGES_FOLDER, embeddings_of, ranking_stage, run, vectors_stage
+from training.ranking_stages import ranking_stage
+from training.run import STAGES_FOLDER, embeddings_of, run, vectors_stage
 from training.stages import StageCache
 from training.token_stages import tokenizer_stage, trained_tokenizer_of
 
@@ -93,7 +94,10 @@ def whole(tmp_path: Path) -> RunConfig:
         dtype="float32",
     )
     encoder = tiny_sentence_encoder(tmp_path / "encoder")
-    evaluation = EvaluationConfig(max_rows=6, max_texts=3, bootstrap_samples=20, sentence_encoder=str(encoder))
+    evaluation = EvaluationConfig(
+        max_rows=6, max_texts=3, bootstrap_samples=20, sentence_encoder=str(encoder), min_codebook_usage=0,
+        rerank_users=3,
+    )  # fmt: skip
     return replace(CONFIG, projector=projector, controls=ControlsConfig(("identity_free",)), evaluation=evaluation)
 
 
@@ -115,7 +119,11 @@ def test_a_whole_run_publishes_a_version_that_loads(data, tmp_path, whole):
     page = (artifact.path / "report.html").read_text()
     assert "Swap margins" in page
     assert report["examples"][0]["title"] in page
-    assert {name: report[name] for name in ("ranking", "explanations", "codebooks")} == artifact.manifest.metrics
+    assert report["zero_shot"]["users"]["zero_shot"]["test"]["vectors"]["recall@10"] == 1
+    assert report["rerank"]["users"] == 3
+    assert report["codebooks"]["user"]["usage"]
+    assert set(artifact.manifest.metrics) == {"ranking", "zero_shot", "codebooks", "order", "rerank", "explanations"}
+    assert {name: report[name] for name in artifact.manifest.metrics} == artifact.manifest.metrics
     encoder, template = PromptEncoder.open(artifact.language_model_path), artifact.manifest.prompt_template
     slots = encoder.encode(PromptTemplate.from_json(template).render(title="A red thing")).slots
     assert {slot: where.stop - where.start for slot, where in slots.items()} == {"style": 4, "user": 6, "item": 6}
@@ -131,6 +139,9 @@ def test_a_second_run_makes_nothing_anew(data, tmp_path, whole):
         "vectors",
         "tokenizer",
         "ranking",
+        "zero_shot",
+        "codebooks",
+        "rerank",
         "projector",
         "control",
         "evaluation",

@@ -6,7 +6,8 @@ from training.data.dataset import Dataset, Explanations, Interactions, ItemTable
 from training.data.errors import DataError, DatasetError, LeakError
 from training.data.movielens import read_movielens
 from training.data.rows import GivenRows, read_rows
-from training.data.split import Split, SplitConfig, check_leaks, item_roles, split
+from training.data.split import Split, SplitConfig, check_leaks, held_out_nodes, item_roles, split
+from training.data.subset import Subset, subset
 from training.data.tabular import read_tabular
 from training.data.xrec import read_xrec
 
@@ -23,10 +24,12 @@ __all__ = [
     "Rows",
     "Split",
     "SplitConfig",
+    "Subset",
     "Tables",
     "build_dataset",
     "check_leaks",
     "digest",
+    "held_out_nodes",
     "item_roles",
     "read_dataset",
     "read_movielens",
@@ -34,5 +37,6 @@ __all__ = [
     "read_tabular",
     "read_xrec",
     "split",
+    "subset",
     "write_dataset",
 ]

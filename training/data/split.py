@@ -1,6 +1,7 @@
 """The leak-free split: what a model may learn from, and what it is judged on.
 
-Interactions: the data's own split where it has one; else each user's latest ones, where it has times; else at random.
+Interactions: the data's own split where it has one; else the latest ones (each user's, or of all) where it has times;
+else at random.
 Explanations: by item, so that no held-out row's item has an explanation to train on. Every held-out explanation pair
 is taken out of the training interactions: 78-81 % of XRec's test pairs stand in its training graph (docs/method.md).
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ class SplitConfig:
 
     seed: int = 0
     """Of random splits and of the choice of held-out items."""
+    by: Literal["user", "time", "random"] = "user"
+    """Where the data has times but no split of its own, held out are each user's latest likes (user), the latest of all
+    (time: whoever has likes only after that moment is not judged), or any (random). Without times: any."""
     min_rating: float = 4.0
     """Lowest rating that counts as liking; without effect on data that has no ratings."""
     valid_share: float = 0.1
@@ -106,6 +110,14 @@ def item_roles(item_ids: IdMap, config: SplitConfig) -> NDArray[np.uint8]:
     return roles
 
 
+def held_out_nodes(ids: IdMap, share: float, seed: int) -> NDArray[np.bool_]:
+    """Which nodes a zero-shot evaluation leaves out of everything that is trained, (len(ids),) bool: about this share.
+
+    As with roles, it depends on nothing but the outside id, the seed and the share; it is independent of roles.
+    """
+    return np.array([_chance(outside_id, f"zero-shot {seed}") for outside_id in ids.ids]) < share
+
+
 def check_leaks(train: Pairs, evaluated: Pairs, user_ids: IdMap, item_ids: IdMap) -> None:
     """LeakError with the outside ids of every evaluated pair that stands in `train`; silence if there is none."""
     leaked = evaluated.take(_stand_in(evaluated, [train], len(item_ids)))
@@ -114,7 +126,7 @@ def check_leaks(train: Pairs, evaluated: Pairs, user_ids: IdMap, item_ids: IdMap
         raise LeakError([(user_ids.to_id(user), item_ids.to_id(item)) for user, item in dict.fromkeys(pairs)])
 
 
-def _chance(outside_id: int | str, seed: int) -> float:
+def _chance(outside_id: int | str, seed: int | str) -> float:
     """A number in [0, 1) that is the id's own under this seed."""
     digest = blake2b(f"{seed}:{outside_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") / 2**64
@@ -136,20 +148,22 @@ def parts_of(log: Interactions, num_items: int, config: SplitConfig) -> NDArray[
     A pair that comes more than once is in one part, that of its earliest liking. What was not liked is in TRAIN up to
     the user's first held-out interaction and in TEST, where nothing reads it, from then on.
     """
-    liked = _liked(log, config)
-    of_pair = np.zeros(int(liked.sum()), np.int64) if log.timestamps is None else log.timestamps[liked]
+    liked, timestamps = _liked(log, config), None if config.by == "random" else log.timestamps
+    of_pair = np.zeros(int(liked.sum()), np.int64) if timestamps is None else timestamps[liked]
     pairs, times, positions = _first_of_each(log.pairs.take(liked), of_pair, num_items)
-    if log.timestamps is None:
+    owners = pairs.users
+    if timestamps is None:
         order = np.random.default_rng(config.seed).permutation(pairs.num_pairs)
     else:
         order = np.lexsort((pairs.items, times))
-    held_out = _latest_held_out(pairs.users, order, config)
+        owners = np.zeros_like(owners) if config.by == "time" else owners  # by time: as if all were one user's
+    held_out = _latest_held_out(owners, order, config)
     parts = np.full(len(log), TRAIN, np.uint8)
     parts[liked] = held_out[positions]
-    if log.timestamps is not None and len(log):
+    if timestamps is not None and len(log):
         horizon = np.full(int(log.users.max()) + 1, np.iinfo(np.int64).max)
         np.minimum.at(horizon, pairs.users[held_out != TRAIN], times[held_out != TRAIN])
-        parts[~liked & (log.timestamps >= horizon[log.users])] = TEST
+        parts[~liked & (timestamps >= horizon[log.users])] = TEST
     return parts
 
 

@@ -49,6 +49,27 @@ def test_the_latest_are_held_out_where_there_are_times() -> None:
     assert parts.train.num_pairs == 16
 
 
+def test_by_time_the_latest_of_all_are_held_out() -> None:
+    """Users 1 and 2 act one after the other: everything held out is user 2's, and user 1 only trains."""
+    pairs = [(user, item) for user in (1, 2) for item in range(10)]
+    dataset = dataset_of(pairs, timestamps=list(range(20)))
+    parts = split(dataset, SplitConfig(by="time"))
+
+    assert outside(dataset, parts.test) == {(2, 8), (2, 9)}
+    assert outside(dataset, parts.valid) == {(2, 6), (2, 7)}
+    assert parts.train.num_pairs == 16
+
+
+def test_times_can_be_ignored() -> None:
+    """A random split of data with times is that of the same data without."""
+    pairs = [(user, item) for user in range(5) for item in range(10)]
+    timed, timeless = dataset_of(pairs, timestamps=list(range(50))), dataset_of(pairs)
+    by_chance = split(timed, SplitConfig(by="random"))
+
+    assert outside(timed, by_chance.test) == outside(timeless, split(timeless, SplitConfig()).test)
+    assert outside(timed, by_chance.test) != outside(timed, split(timed, SplitConfig()).test)
+
+
 def test_without_times_a_seed_decides() -> None:
     """The same seed gives the same split, another another; shares hold for every user."""
     dataset = dataset_of([(user, item) for user in range(20) for item in range(10)])

@@ -1,0 +1,100 @@
+"""Codebook figures on labellings whose answers follow from their making."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from model_store.embeddings import NodeEmbeddings
+from model_store.vocabulary import CodeMeaning
+from tests.training.toy_data import dataset_of
+from training.codebook_figures import (
+    CodebookCollapsed,
+    check_usage,
+    coherence,
+    dependence,
+    information_shared,
+    recovered_factors,
+    word_lift,
+)
+from training.config import TokenizerConfig
+from training.item_texts import ItemWords
+from training.train_tokenizer import train_tokenizer
+
+RNG = np.random.default_rng(0)
+
+
+def test_independent_labels_share_nothing_however_many_codes_there_are():
+    """300 codes over 2,000 nodes: plain NMI is far from 0 by chance alone, the corrected one is not."""
+    a, b = RNG.integers(0, 300, (2, 2000))
+    assert abs(information_shared(a, b)) < 0.02
+
+
+def test_a_renamed_labelling_shares_everything():
+    """Codes are names: a permutation of them changes nothing; a coarser labelling shares a part."""
+    a = RNG.integers(0, 50, 2000)
+    assert information_shared(a, RNG.permutation(50)[a]) == pytest.approx(1)
+    assert 0.5 < information_shared(a, a // 2) < 1
+
+
+def test_dependence_finds_the_level_that_copies_another():
+    """Of three levels, the last copies the first: only that pair is dependent."""
+    first, second = RNG.integers(0, 20, (2, 1000))
+    shared = dependence(np.stack([first, second, first], 1).astype(np.uint16))
+    np.testing.assert_allclose(shared, [[1, 0, 1], [0, 1, 0], [1, 0, 1]], atol=0.03)
+
+
+def test_lift_counts_shared_words_by_hand():
+    """The same as loops over all pairs; nodes alone in their code have no pair and do not count."""
+    level = np.array([0, 0, 0, 1, 1, 2])
+    present = RNG.integers(0, 2, (6, 9)).astype(float)
+    shared = present @ present.T
+    own = [np.mean([shared[i, j] for j in range(6) if j != i and level[j] == level[i]]) for i in range(5)]
+    everywhere = np.mean([shared[i, j] for i in range(6) for j in range(6) if i != j])
+    assert word_lift(level, sp.csr_matrix(present)) == pytest.approx(np.mean(own) / everywhere)
+
+
+def test_lift_of_codes_that_are_words_and_of_codes_that_are_not():
+    """Ten words, one a node: codes that name the word have lift 10, random codes 1, codes of one node none."""
+    word = np.repeat(np.arange(10), 100)
+    present = sp.csr_matrix((np.ones(1000), (np.arange(1000), word)))
+    assert word_lift(word, present) == pytest.approx(10, rel=0.02)
+    assert word_lift(RNG.integers(0, 10, 1000), present) == pytest.approx(1, abs=0.1)
+    assert word_lift(np.arange(1000), present) is None
+    assert word_lift(word, sp.csr_matrix((1000, 0))) is None
+
+
+def test_coherence_of_words_that_always_never_and_sometimes_meet():
+    """Two words of one text each: 1 if the texts are the same, -1 if not; independent ones 0; no words, no figure."""
+    columns = np.array([[1, 1, 0, 0], [1, 1, 0, 1], [0, 0, 1, 0], [0, 0, 1, 1]])  # a = b, never c; d independent of a
+    words = ItemWords(("a", "b", "c", "d"), sp.csr_matrix(columns.astype(np.float32)))
+    levels = tuple((CodeMeaning(names),) for names in (("a", "b"), ("a", "c"), ("a", "d"), ("a",)))
+    assert coherence(levels, words) == [pytest.approx(1), -1, pytest.approx(0), None]
+    everywhere = ItemWords(("a", "b"), sp.csr_matrix(np.ones((3, 2), np.float32)))
+    assert coherence(((CodeMeaning(("a", "b")),),), everywhere) == [1]
+
+
+def test_a_collapsed_codebook_ends_the_run():
+    """The error names side, level and shares; enough usage is silence."""
+    check_usage("user", [1.0, 0.5], 0.5)
+    with pytest.raises(CodebookCollapsed, match=r"item codebook of level 1 .* uses 49% of its codes, under 50%"):
+        check_usage("item", [1.0, 0.49], 0.5)
+
+
+def test_the_tokenizer_recovers_the_factors_that_made_its_items():
+    """Items are sums of one of four directions of each of three factors, 4, 2 and 1 long: three levels tell them."""
+    factors = np.array([combination for combination in product(range(4), repeat=3) for _ in range(4)])  # (256, 3)
+    directions = np.linalg.qr(RNG.normal(size=(12, 12)))[0].reshape(3, 4, 12)
+    directions -= directions.mean(1, keepdims=True)
+    lengths = np.array([4.0, 2.0, 1.0])
+    vectors = sum(lengths[f] * directions[f, factors[:, f]] for f in range(3)).astype(np.float32)
+    vectors += RNG.normal(0, 0.02, vectors.shape).astype(np.float32)
+    dataset = dataset_of([(row, row) for row in range(256)])
+    graph = NodeEmbeddings(
+        vectors, vectors, np.zeros((256, 0), np.float32), np.ones(256, np.int64), np.eye(12, dtype=np.float32)
+    )
+    config = TokenizerConfig(codebook_size=4, text_dim=0)
+    tokenizer = train_tokenizer(graph, dataset, dataset.interactions.pairs, config, 0)
+    told = recovered_factors(tokenizer.item_codes, factors)
+    assert (told > 0.9).sum() == 3, told
