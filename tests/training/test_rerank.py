@@ -11,7 +11,7 @@ from model_store.rerank_prompt import answer_ids, rerank_template
 from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
 from training.rerank import NUM_CANDIDATES, rerank_figures
 from training.token_source import TokenSource
-from training.token_stages import new_projector
+from training.token_stages import new_projector, projector_start
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,8 @@ class KnowsColours:
 
 
 def figures_of(toy, model):
-    table = new_projector(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, CONFIG, seed=0).table()
+    start = projector_start(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, CONFIG)
+    table = new_projector(toy.workshop, start, CONFIG, seed=0).table()
     table = table.__class__(table.style, table.user, table.user)  # the same codes, the same soft tokens
     template = rerank_template(toy.workshop.language_model.spec.chat)
     source = TokenSource(table, toy.tokenizer.user_codes, toy.tokenizer.item_codes)

@@ -33,9 +33,6 @@ class SplitConfig:
 
     seed: int = 0
     """Of random splits and of the choice of held-out items."""
-    by: Literal["user", "time", "random"] = "user"
-    """Where the data has times but no split of its own, held out are each user's latest likes (user), the latest of all
-    (time: whoever has likes only after that moment is not judged), or any (random). Without times: any."""
     min_rating: float = 4.0
     """Lowest rating that counts as liking; without effect on data that has no ratings."""
     valid_share: float = 0.1
@@ -46,6 +43,9 @@ class SplitConfig:
     """Of all items: their explanations choose a model but never train one."""
     test_item_share: float = 0.2
     """Of all items: their explanations only judge a model."""
+    by: Literal["user", "time", "random"] = "user"
+    """Where the data has times but no split of its own, held out are each user's latest likes (user), the latest of all
+    (time: whoever has likes only after that moment is not judged), or any (random). Without times: any."""
 
 
 @dataclass(frozen=True, eq=False)
