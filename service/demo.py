@@ -63,7 +63,7 @@ def run_demo(store: Path, port: int, *, leave_running: bool, console: Console) -
         for user in users:
             console.print(_answers(client, user))
         if leave_running:
-            console.print(f"\nThe service goes on: open [bold]{address}[/] in a browser (its API: {address}/docs). Ctrl-C stops it.")
+            console.print(f"\nThe service goes on: open [bold]{address}[/] in a browser; Ctrl-C stops it.")
             _wait_for_end(process)
 
 
