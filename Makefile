@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install redis prometheus chromium dashboards demo test check vllm test-vllm up down smoke clean openapi
+.PHONY: help install redis prometheus chromium dashboards demo test check vllm test-vllm up down smoke clean openapi test-api
 
 # The newest of these that is 3.11 or newer; name another with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -77,6 +77,9 @@ $(VLLM_VENV)/.installed:
 
 vllm: $(VLLM_VENV)/.installed ## serve the published artifact's LLM with vLLM on 127.0.0.1:8101
 	@docker/vllm/serve.sh $(VLLM_VENV)/bin/python $$($(VLLM_VENV)/bin/python docker/vllm/published.py $(STORE)) $(VLLM_PORT)
+
+test-api: $(STAMP) ## more than 2,000 generated requests against the OpenAPI document
+	@API_CASES=200 $(BIN)/python -m pytest -s tests/service/test_any_case.py
 
 test-vllm: $(STAMP) $(VLLM_VENV)/.installed ## the tests against a real vLLM server
 	@$(BIN)/python -m pytest -m vllm

@@ -32,7 +32,9 @@ class ExplainRequest(WireRequest):
     seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = Field(
         None, description="Above temperature 0: draw the same text every time."
     )
-    stream: bool = Field(False, description="Answer with server-sent events: evidence, delta, replace, done, error.")
+    stream: bool = Field(
+        False, strict=True, description="Answer with server-sent events: evidence, delta, replace, done, error."
+    )
     deadline_ms: Annotated[int, Field(strict=True, ge=1, le=MAX_DEADLINE_MS)] = Field(
         5_000, description="Milliseconds to wait for the language model; then the template answers."
     )

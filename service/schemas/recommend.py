@@ -50,7 +50,7 @@ class RecommendRequest(WireRequest):
     offset: Annotated[int, Field(strict=True, ge=0, le=MAX_OFFSET)] = Field(
         0, description="Items of the ranking to pass over: the next page."
     )
-    exclude_seen: bool = Field(True, description="Leave out what the user or the history already had.")
+    exclude_seen: bool = Field(True, strict=True, description="Leave out what the user or the history already had.")
     exclude: Exclude = ()
     filter: CategoryFilterModel = CategoryFilterModel()
     diversity: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = Field(
