@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from service.bootstrap import make_tracing, rate_limiter
 from service.gate import Gate
 from service.openapi import Api
 from service.problems import answer_failures
 from service.request_scope import RequestScope
+from service.shared_parts import make_tracing, rate_limiter
 from service.versions import Versions, VersionScope
 
 

@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from model_store.artifact import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
-from service.adapters.rate_limiter import MemoryRateLimiter, RedisRateLimiter
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.adapters.vllm_model import VllmModel
@@ -18,11 +16,11 @@ from service.directory import Directory
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer
-from service.interfaces import ExplanationCache, LanguageModel, RateLimiter, Retriever, TokenCache
+from service.interfaces import ExplanationCache, LanguageModel, Retriever, TokenCache
 from service.item_search import ItemSearch
 from service.prompt_maker import PromptMaker
 from service.recommender import Recommender
-from service.settings import MEMORY_CACHE, Settings, SettingsError, without_secrets
+from service.settings import MEMORY_CACHE, Settings
 from service.similar_items import SimilarItems
 from service.telemetry import Telemetry
 from service.title_matcher import TitleMatcher
@@ -30,9 +28,6 @@ from service.token_layout import TokenLayout
 from service.types import Part
 from service.users import Users
 from service.writer import Writer
-
-if TYPE_CHECKING:
-    from service.adapters.tracing import Tracing
 
 
 @dataclass(frozen=True)
@@ -117,33 +112,6 @@ def build_components(
     directory = _directory(artifact, users, labels)
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
     return Components(artifact, recommender, explainer, similar_items, directory, cache, texts, engine, telemetry)
-
-
-def rate_limiter(settings: Settings, telemetry: Telemetry) -> RateLimiter | None:
-    """What counts how often each API key asks, for all versions; None without a limit."""
-    rate_per_s, burst = settings.rate_limit_per_s, settings.rate_limit_burst
-    if not rate_per_s:
-        return None
-    if settings.redis == MEMORY_CACHE:
-        return MemoryRateLimiter(rate_per_s=rate_per_s, burst=burst)
-    timeout_s = settings.redis_timeout_ms / 1e3
-    return RedisRateLimiter(
-        settings.redis, rate_per_s=rate_per_s, burst=burst, timeout_s=timeout_s, telemetry=telemetry
-    )
-
-
-def make_tracing(settings: Settings, telemetry: Telemetry) -> "Tracing | None":
-    """What sends traces, told of every stage from now on; None without an endpoint. Raises SettingsError."""
-    if not settings.otlp_endpoint:
-        return None
-    try:
-        from service.adapters.tracing import Tracing  # imports OpenTelemetry, an extra: only where it is asked for
-    except ImportError as error:
-        expected = "nothing, or OpenTelemetry installed: pip install 'beat-serve[otel]'"
-        raise SettingsError("otlp_endpoint", without_secrets(settings.otlp_endpoint), expected) from error
-    tracing = Tracing(settings.otlp_endpoint)
-    telemetry.on_stage = tracing.stage
-    return tracing
 
 
 def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> TokenCache:
