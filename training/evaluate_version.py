@@ -155,12 +155,12 @@ def evaluate_version(
         **explained,
         **_of_training(artifact),
         "token_map": token_map(artifact.embeddings, artifact.item_codes, artifact.vocabulary, config.seed),
-        "machine": machine(),
     }
     report["zero_shot"] = {**report.get("zero_shot", {}), "strangers": strangers_of(artifact, folder)}
     if given is not None:
         report["rows"] = {"given": len(explanations), "left_out": [list(row) for row in given.strangers]}
-    return {"leaks_allowed": allow_leak, **(marked_as_leaked(report) if allow_leak else report)}
+    about = {"leaks_allowed": allow_leak, "config": artifact.manifest.config, "machine": machine()}
+    return {**(marked_as_leaked(report) if allow_leak else report), **about}
 
 
 def examined_of(artifact: Artifact, explanations: Explanations, groups: UserGroups) -> Examined:
@@ -195,7 +195,7 @@ def _of_training(artifact: Artifact) -> dict[str, Any]:
     """What the version's own report tells of its training: it can be measured only there."""
     told = json.loads((artifact.path / "report.json").read_bytes())
     names = ("name", "codebooks", "zero_shot", "order", "rerank", "vectors", "projector_losses", "control_losses")
-    return {**{name: told[name] for name in names if name in told}, "config": artifact.manifest.config}
+    return {name: told[name] for name in names if name in told}
 
 
 def held_out_explanations(artifact: Artifact, folder: Path | None, *, allow_leak: bool = False) -> Explanations:

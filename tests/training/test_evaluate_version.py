@@ -100,6 +100,7 @@ def test_a_leak_that_was_allowed_is_marked(store, tmp_path):
     assert figures["ranking"]["test"]["vectors"]["leaked"] is True
     assert figures["explanations"]["tokens_only"]["nll"]["leaked"] is True
     assert figures["explanations"]["tokens_only"]["swap_margin"]["item"]["leaked"] is True
+    assert "leaked" not in json.dumps(figures["config"])
     assert result.output.count("LEAKED") >= 3
     assert page.read_text().count(">leaked<") > 10
 
