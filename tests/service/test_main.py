@@ -46,7 +46,7 @@ def test_a_real_language_model_in_process_explains(store):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         first, second = (client.post("/explain", json=EXPLAIN, timeout=60).json() for _ in range(2))
-    assert 0 < first["usage"]["completion_tokens"] <= 12
+    assert 0 < first["usage"]["completion_tokens"] <= 2 * 12  # a random model breaks off: it is asked once more
     assert (first["text"], first["usage"]) == (second["text"], second["usage"])
 
 
