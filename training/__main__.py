@@ -77,6 +77,12 @@ def evaluate(
     allow_leak: Annotated[
         bool, typer.Option(help="Judge pairs that were trained on, and mark every figure so.")
     ] = False,
+    max_rows: Annotated[
+        int | None, typer.Option(help="Rows to judge at most; the version's config unless given.")
+    ] = None,
+    max_texts: Annotated[
+        int | None, typer.Option(help="Of those, rows to write texts for under every arm; as the config unless given.")
+    ] = None,
     judge: Annotated[
         str, typer.Option(help="An OpenAI-compatible endpoint, up to /v1, whose model grades the texts.")
     ] = "",
@@ -88,10 +94,11 @@ def evaluate(
     The leakage check comes first: it stops with the pairs if any that would be judged was trained on.
     """
     with _one_line_errors():
-        from training.evaluate_version import evaluate_version
+        from training.evaluate_version import Extent, evaluate_version
 
         grader = LlmJudge(JudgeEndpoint(judge, judge_model, judge_key), cache_root() / "judge") if judge else None
-        report = evaluate_version(store, version, data, rows, allow_leak=allow_leak, grader=grader)
+        extent = Extent(max_rows, max_texts)
+        report = evaluate_version(store, version, data, rows, allow_leak=allow_leak, grader=grader, extent=extent)
         if json_out:
             json_out.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
         if html:

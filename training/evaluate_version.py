@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from model_store.artifact import Artifact
 from model_store.id_map import IdMap
 from model_store.store import ModelStore
-from training.config import RunConfig
+from training.config import EvaluationConfig, RunConfig
 from training.controls import read_controls
 from training.data import Dataset, Explanations, GivenRows, Pairs, Rows, Split, check_leaks, read_rows, split
 from training.data_source import read_data
@@ -120,6 +120,19 @@ def _rows(ours: IdMap, theirs: IdMap) -> Rows:
     return np.array([theirs.to_row(i) if i in theirs else NOT_KNOWN for i in ours.ids], np.int64)
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much is judged, where it is not what the version's config says."""
+
+    max_rows: int | None = None
+    max_texts: int | None = None
+
+    def over(self, config: EvaluationConfig) -> EvaluationConfig:
+        """The config with what is said here in place of its own."""
+        said = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(config, **said)
+
+
 def evaluate_version(
     store: Path,
     version: str,
@@ -128,6 +141,7 @@ def evaluate_version(
     *,
     allow_leak: bool = False,
     grader: LlmJudge | None = None,
+    extent: Extent = Extent(),
 ) -> dict[str, Any]:
     """Figures of the version on its data (in `folder`, else where its config says), shown and given back as JSON.
 
@@ -147,7 +161,7 @@ def evaluate_version(
     console.print(ranking_table(ranking["test"]))
     config = config_of(artifact)
     examined = examined_of(artifact, explanations, groups_of(artifact, folder))
-    explained = judge(examined, Settings(config.evaluation, config.projector, config.seed), grader)
+    explained = judge(examined, Settings(extent.over(config.evaluation), config.projector, config.seed), grader)
     console.print(*explanation_tables(explained["explanations"], leaked=allow_leak), sep="\n")
     report: dict[str, Any] = {
         "version": artifact.version,

@@ -176,3 +176,14 @@ def test_a_single_row_cannot_be_judged(store, tmp_path):
     result = evaluate(store, data, "--rows", str(rows))
     assert result.exit_code == 1
     assert "two users and two items" in result.stderr
+
+
+def test_the_extent_goes_before_the_config(store, tmp_path):
+    """Fewer rows than the config's, and no texts, where the caller says so."""
+    out = tmp_path / "figures.json"
+    told = ("--max-rows", "3", "--max-texts", "0", "--json", str(out))
+    result = evaluate(store, write_data(tmp_path / "data"), *told)
+    assert result.exit_code == 0, result.output
+    figures = json.loads(out.read_text())["explanations"]
+    assert figures["rows"] == 3
+    assert "texts" not in figures
