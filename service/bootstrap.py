@@ -9,6 +9,7 @@ from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
+from service.adapters.feedback_log import MemoryFeedbackLog, RedisFeedbackLog
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.adapters.vllm_model import VllmModel
@@ -16,9 +17,11 @@ from service.directory import Directory
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer
-from service.interfaces import ExplanationCache, LanguageModel, Retriever, TokenCache
+from service.feedback import Feedback
+from service.interfaces import ExplanationCache, FeedbackLog, LanguageModel, Retriever, TokenCache
 from service.item_search import ItemSearch
 from service.prompt_maker import PromptMaker
+from service.recent_events import RecentEvents
 from service.recommender import Recommender
 from service.settings import MEMORY_CACHE, Settings
 from service.similar_items import SimilarItems
@@ -39,18 +42,20 @@ class Components:
     explainer: Explainer
     similar_items: SimilarItems
     directory: Directory
+    feedback: Feedback
     token_cache: TokenCache
     explanation_cache: ExplanationCache
     engine: Engine | None
     telemetry: Telemetry
 
     def start(self) -> None:
-        """Begin loading the language model; returns at once. To be called within the event loop."""
+        """Begin loading the language model and following feedback; returns at once. Within the event loop."""
+        self.feedback.start()
         if self.engine is not None:
             self.engine.start()
 
     async def close(self, *, with_engine: bool = True) -> None:
-        """Give back what the parts hold; not the engine where another version goes on with it."""
+        """Give back what the parts hold; not feedback, nor the engine where another version goes on with it."""
         if self.engine is not None and with_engine:
             await self.engine.close()
         await self.token_cache.close()
@@ -76,7 +81,8 @@ def build_components(
 ) -> Components:
     """The parts for these settings; `make_language_model` takes the place of what `settings.llm` names.
 
-    Beside an already `served` version they go on with its metrics, and with its engine where both have the same LLM.
+    Beside an already `served` version they go on with its metrics and feedback, and with its engine where both have the
+    same LLM.
     Raises ModelStoreError when the version cannot be served. A new engine has loaded nothing yet: see `start`.
     """
     store = ModelStore(settings.store)
@@ -85,7 +91,8 @@ def build_components(
     artifact = store.load(settings.version, verify_language_model=engine is None)
     telemetry = Telemetry() if served is None else served.telemetry
     cache = _token_cache(settings, artifact, telemetry)
-    users = _users(artifact, cache)
+    feedback = _feedback(settings, telemetry) if served is None else served.feedback
+    users = _users(artifact, cache, feedback.recent)
     labels = Labels(artifact.vocabulary)
     texts = _explanation_cache(settings, artifact, telemetry)
     make = make_language_model or _language_model(settings, artifact, telemetry)
@@ -98,6 +105,7 @@ def build_components(
         item_vectors=artifact.embeddings.items,
         labels=labels,
         item_search=ItemSearch(_retriever(settings, artifact), artifact.embeddings.dim_graph),
+        feedback_log=feedback.log,
         telemetry=telemetry,
     )
     explainer = Explainer(
@@ -111,7 +119,9 @@ def build_components(
     )
     directory = _directory(artifact, users, labels)
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
-    return Components(artifact, recommender, explainer, similar_items, directory, cache, texts, engine, telemetry)
+    return Components(
+        artifact, recommender, explainer, similar_items, directory, feedback, cache, texts, engine, telemetry
+    )
 
 
 def _token_cache(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> TokenCache:
@@ -142,7 +152,7 @@ def _explanation_cache(settings: Settings, artifact: Artifact, telemetry: Teleme
     )
 
 
-def _users(artifact: Artifact, cache: TokenCache) -> Users:
+def _users(artifact: Artifact, cache: TokenCache, recent: RecentEvents) -> Users:
     return Users(
         ids=artifact.user_ids,
         item_ids=artifact.catalog.ids,
@@ -150,6 +160,7 @@ def _users(artifact: Artifact, cache: TokenCache) -> Users:
         histories=artifact.histories,
         tokenizer=artifact.tokenizer,
         cache=cache,
+        recent=recent,
     )
 
 
@@ -182,6 +193,19 @@ def _engine(settings: Settings, make: Callable[[], LanguageModel], telemetry: Te
 def _writer(artifact: Artifact, engine: Engine, cache: ExplanationCache, telemetry: Telemetry) -> Writer:
     titles = TitleMatcher(artifact.catalog.titles, ordinary=artifact.catalog.categories.names)
     return Writer(engine=engine, prompts=_prompts(artifact), cache=cache, titles=titles, telemetry=telemetry)
+
+
+def _feedback(settings: Settings, telemetry: Telemetry) -> Feedback:
+    recent = RecentEvents(max_users=settings.feedback_users)
+    log: FeedbackLog = MemoryFeedbackLog(max_events=settings.feedback_events)
+    if settings.redis != MEMORY_CACHE:
+        log = RedisFeedbackLog(
+            settings.redis,
+            max_events=settings.feedback_events,
+            timeout_s=settings.redis_timeout_ms / 1e3,
+            telemetry=telemetry,
+        )
+    return Feedback(log, recent, telemetry)
 
 
 def _retriever(settings: Settings, artifact: Artifact) -> Retriever:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.catalog import Categories, RowLists
-from service.types import CategoryFilter
+from service.recommendation import CategoryFilter
 
 _KEPT_FILTERS = 32
 """Answers kept, a byte for each item of the catalogue: most requests ask for one of few filters."""

@@ -6,10 +6,11 @@
 | TokenCache | Redis, memory |
 | RateLimiter | Redis, memory |
 | ExplanationCache | Redis, memory |
+| FeedbackLog | Redis, memory |
 | LanguageModel | vLLM over HTTP, transformers in process |
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from model_store.types import BehaviorTokens, UserId
 from service.explanation import KeptText
+from service.feedback_types import FeedbackEvent, Served
 from service.types import Candidates, Generation, Part
 
 TextStream = AsyncGenerator[str | Generation, None]
@@ -58,6 +60,10 @@ class TokenCache(Protocol):
 
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
         """The user's tokens, or None when they are not held (or cannot be reached)."""
+        ...
+
+    async def get_many(self, user_ids: Sequence[UserId]) -> list[BehaviorTokens | None]:
+        """What `get` answers for each user, in order, in one round trip."""
         ...
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
@@ -102,6 +108,33 @@ class ExplanationCache(Protocol):
 
     async def close(self) -> None:
         """Give back connections. Calling it twice is no error."""
+        ...
+
+
+class FeedbackLog(Protocol):
+    """What was recommended, and what came of it. A log that is down loses nothing that it was told at once."""
+
+    def remember(self, served: Served) -> None:
+        """Keep a recommendation, so that feedback can be joined to it. Does not wait for a server."""
+        ...
+
+    async def served(self, recommendation_id: str) -> Served | None:
+        """The recommendation, or None where it is not (or no longer) known."""
+        ...
+
+    async def append(self, events: Sequence[FeedbackEvent]) -> bool:
+        """Keep the events; whether they reached what services share (in memory: always)."""
+        ...
+
+    def start(self, apply: Callable[[FeedbackEvent], None]) -> None:
+        """Hand every event to `apply`, earlier ones and those of other services too; some of them more than once.
+
+        Returns at once; to be called within the event loop.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop, and give back connections. Calling it twice is no error."""
         ...
 
 

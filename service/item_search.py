@@ -13,6 +13,8 @@ from service.types import Candidates
 
 _BLOCKING_S = 0.002
 """A search up to this long runs on the event loop: a thread costs about 0.1 ms and a switch for every request."""
+_BLOCKING_QUERIES = 32
+"""More queries than this are searched for in a thread, however fast one is."""
 
 
 @dataclass(eq=False)
@@ -45,7 +47,7 @@ class ItemSearch:
     ) -> Candidates:
         """As Retriever.retrieve. A filtered search is one of its own: few requests have the same filter."""
         if allowed is not None:
-            return (await self.nearest_many(vector[None], [k], [exclude_rows], allowed))[0]
+            return (await self.nearest_many([vector], [k], [exclude_rows], allowed))[0]
         batch = self._open
         if batch is None:
             batch = self._open = _Batch()
@@ -60,19 +62,22 @@ class ItemSearch:
 
     async def nearest_many(
         self,
-        vectors: NDArray[np.float32],
+        vectors: Sequence[NDArray[np.float32]],
         ks: Sequence[int],
         exclude_rows: Sequence[NDArray[np.integer]],
         allowed: NDArray[np.bool_] | None = None,
     ) -> list[Candidates]:
         """As Retriever.retrieve_many, in one call of it."""
-        if self._in_thread:
-            return await asyncio.to_thread(self._retriever.retrieve_many, vectors, ks, exclude_rows, allowed)
-        return self._retriever.retrieve_many(vectors, ks, exclude_rows, allowed)
+        if not vectors:
+            return []
+        queries = np.stack(vectors)
+        if self._in_thread or len(queries) > _BLOCKING_QUERIES:
+            return await asyncio.to_thread(self._retriever.retrieve_many, queries, ks, exclude_rows, allowed)
+        return self._retriever.retrieve_many(queries, ks, exclude_rows, allowed)
 
     async def _search(self, batch: _Batch) -> list[Candidates]:
         self._open = None
-        return await self.nearest_many(np.stack(batch.vectors), batch.ks, batch.exclude_rows)
+        return await self.nearest_many(batch.vectors, batch.ks, batch.exclude_rows)
 
 
 def _search_seconds(retriever: Retriever, dim: int) -> float:

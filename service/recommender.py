@@ -11,12 +11,14 @@ from model_store.catalog import Catalog
 from model_store.types import ItemId, UserId
 from service.category_index import CategoryIndex
 from service.diversity import maximal_marginal_relevance
-from service.errors import UnknownHistory, UnknownUser
 from service.evidence import Labels
+from service.feedback_types import Served
+from service.interfaces import FeedbackLog
 from service.item_search import ItemSearch
 from service.popular_items import PopularItems
+from service.recommendation import CategoryFilter, Recommendation, RecommendedItem, Wanted
 from service.telemetry import Telemetry
-from service.types import Candidates, CategoryFilter, Fallback, Recommendation, RecommendedItem, Subject, Wanted
+from service.types import Candidates, Fallback, Stranger, Subject
 from service.users import Users
 
 _KEPT_ITEMS = 16_384
@@ -41,6 +43,7 @@ class Recommender:
         item_vectors: NDArray[np.float32],
         labels: Labels,
         item_search: ItemSearch,
+        feedback_log: FeedbackLog,
         telemetry: Telemetry,
     ) -> None:
         """Shapes: item_vectors (num_items, dim_graph)."""
@@ -53,89 +56,106 @@ class Recommender:
         self._popular = PopularItems(catalog.popularity)
         self._labels = labels
         self._item_search = item_search
+        self._feedback_log = feedback_log
         self._telemetry = telemetry
 
     async def recommend(self, user_id: UserId | None, history: Sequence[ItemId], wanted: Wanted) -> Recommendation:
         """The items wanted, for the user, the history, or both (see Users.subject); popular ones for a stranger."""
         timings_ms: dict[str, float] = {}
-        fallbacks: list[Fallback] = []
         with self._telemetry.stage("total", timings_ms):
             with self._telemetry.stage("tokens", timings_ms):
-                subject = await self._subject(user_id, history, fallbacks)
+                whom = await self._users.subject_or_stranger(user_id, history)
             with self._telemetry.stage("retrieval", timings_ms):
-                ranked = await self._ranked(subject, wanted, fallbacks)
-            if wanted.diversity:
-                ranked = self._diversified(ranked, wanted)
-            items = self._page(ranked, wanted, fallbacks)
-            return Recommendation(
-                recommendation_id=secrets.token_urlsafe(_ID_BYTES),
-                user_id=user_id if subject is None else subject.user_id,
-                items=items,
-                user=None if subject is None else self._labels.of("user", subject.tokens),
-                model_version=self._version,
-                unknown_items=tuple(history) if subject is None else subject.unknown_items,
-                fallbacks=self._counted(fallbacks),
-                timings_ms=timings_ms,
-            )
+                ranked = await self._ranked(whom, wanted)
+            return self._answer(whom, ranked, wanted, timings_ms)
 
-    async def _subject(
-        self, user_id: UserId | None, history: Sequence[ItemId], fallbacks: list[Fallback]
-    ) -> Subject | None:
-        try:
-            subject = await self._users.subject(user_id, history)
-        except (UnknownUser, UnknownHistory) as error:
-            fallbacks.append(Fallback("popular", str(error)))
-            return None
-        if subject.fallback is not None:
-            fallbacks.append(subject.fallback)
-        return subject
+    async def recommend_many(self, user_ids: Sequence[UserId], wanted: Wanted) -> tuple[Recommendation, ...]:
+        """What `recommend` answers for each user, in order: one look-up of tokens and one search for all of them."""
+        timings_ms: dict[str, float] = {}
+        with self._telemetry.stage("total", timings_ms):
+            with self._telemetry.stage("tokens", timings_ms):
+                many = await self._users.subjects(user_ids)
+            with self._telemetry.stage("retrieval", timings_ms):
+                rankings = await self._ranked_many(many, wanted)
+            answers = zip(many, rankings, strict=True)
+            return tuple([self._answer(whom, ranked, wanted, timings_ms) for whom, ranked in answers])
 
-    async def _ranked(self, subject: Subject | None, wanted: Wanted, fallbacks: list[Fallback]) -> Candidates:
-        exclude_rows, allowed = self._exclude_rows(subject, wanted), self._allowed(wanted, fallbacks)
-        if subject is None:
+    async def _ranked(self, whom: Subject | Stranger, wanted: Wanted) -> Candidates:
+        exclude_rows, allowed = self._exclude_rows(whom, wanted), self._allowed(wanted)
+        if isinstance(whom, Stranger):
             return self._popular.best(_depth(wanted), exclude_rows, allowed)
-        return await self._item_search.nearest(subject.vector, _depth(wanted), exclude_rows, allowed)
+        return await self._item_search.nearest(whom.vector, _depth(wanted), exclude_rows, allowed)
 
-    def _exclude_rows(self, subject: Subject | None, wanted: Wanted) -> NDArray[np.integer]:
-        seen = subject.seen if subject is not None and wanted.exclude_seen else _NO_ROWS
+    async def _ranked_many(self, many: Sequence[Subject | Stranger], wanted: Wanted) -> list[Candidates]:
+        depth, allowed = _depth(wanted), self._allowed(wanted)
+        known = [whom for whom in many if isinstance(whom, Subject)]
+        found = await self._item_search.nearest_many(
+            [subject.vector for subject in known],
+            [depth] * len(known),
+            [self._exclude_rows(subject, wanted) for subject in known],
+            allowed,
+        )
+        nearest = iter(found)
+        return [
+            next(nearest)
+            if isinstance(whom, Subject)
+            else self._popular.best(depth, self._exclude_rows(whom, wanted), allowed)
+            for whom in many
+        ]
+
+    def _exclude_rows(self, whom: Subject | Stranger, wanted: Wanted) -> NDArray[np.integer]:
+        seen = whom.seen if isinstance(whom, Subject) and wanted.exclude_seen else _NO_ROWS
         if not wanted.exclude:
             return seen
         return np.concatenate([seen, self._item_ids.to_rows(i for i in wanted.exclude if i in self._item_ids)])
 
-    def _allowed(self, wanted: Wanted, fallbacks: list[Fallback]) -> NDArray[np.bool_] | None:
-        if wanted.categories == _EVERY_ITEM:
-            return None
-        unknown = self._categories.unknown(wanted.categories)
-        if unknown:  # a misspelt name would otherwise filter in silence
-            fallbacks.append(Fallback("unknown_category", f"no item has {', '.join(map(repr, unknown))}"))
-        return self._categories.allowed(wanted.categories)
+    def _allowed(self, wanted: Wanted) -> NDArray[np.bool_] | None:
+        return None if wanted.categories == _EVERY_ITEM else self._categories.allowed(wanted.categories)
+
+    def _answer(
+        self, whom: Subject | Stranger, ranked: Candidates, wanted: Wanted, timings_ms: dict[str, float]
+    ) -> Recommendation:
+        if wanted.diversity:
+            ranked = self._diversified(ranked, wanted)
+        page = slice(wanted.offset, wanted.offset + wanted.k)
+        items = tuple(map(self._item, ranked.rows[page].tolist(), ranked.scores[page].tolist()))
+        fallbacks = tuple(self._fallbacks(whom, ranked, wanted))
+        for fallback in fallbacks:
+            self._telemetry.count_fallback(fallback.reason)
+        recommendation_id = secrets.token_urlsafe(_ID_BYTES)
+        item_ids = tuple([item.item_id for item in items])
+        self._feedback_log.remember(Served(recommendation_id, whom.user_id, self._version, item_ids, wanted.offset))
+        return Recommendation(
+            recommendation_id=recommendation_id,
+            user_id=whom.user_id,
+            items=items,
+            user=self._labels.of("user", whom.tokens) if isinstance(whom, Subject) else None,
+            model_version=self._version,
+            unknown_items=whom.unknown_items,
+            fallbacks=fallbacks,
+            timings_ms=timings_ms,
+        )
+
+    def _fallbacks(self, whom: Subject | Stranger, ranked: Candidates, wanted: Wanted) -> list[Fallback]:
+        told = [] if whom.fallback is None else [whom.fallback]
+        if wanted.categories != _EVERY_ITEM and (unknown := self._categories.unknown(wanted.categories)):
+            # a misspelt name would otherwise filter in silence
+            told.append(Fallback("unknown_category", f"no item has {', '.join(map(repr, unknown))}"))
+        if len(ranked.rows) <= wanted.offset:
+            told.append(Fallback("empty", _why_empty(ranked, wanted)))
+        return told
 
     def _diversified(self, ranked: Candidates, wanted: Wanted) -> Candidates:
         pool = ranked.rows[:_DIVERSITY_POOL]
-        # Scores fall along the ranking, whoever ordered it
-        relevance = np.sort(ranked.scores[: len(pool)])[::-1]
-        order = maximal_marginal_relevance(
-            self._item_vectors[pool], relevance, wanted.diversity, wanted.offset + wanted.k
-        )
-        rest = np.arange(len(pool), len(ranked.rows))
-        order = np.concatenate([order, rest])
+        relevance = np.sort(ranked.scores[: len(pool)])[::-1]  # by place, whoever ordered them
+        count = wanted.offset + wanted.k
+        order = maximal_marginal_relevance(self._item_vectors[pool], relevance, wanted.diversity, count)
+        order = np.concatenate([order, np.arange(len(pool), len(ranked.rows))])
         return Candidates(ranked.rows[order], ranked.scores[order])
-
-    def _page(self, ranked: Candidates, wanted: Wanted, fallbacks: list[Fallback]) -> tuple[RecommendedItem, ...]:
-        page = slice(wanted.offset, wanted.offset + wanted.k)
-        rows, scores = ranked.rows[page].tolist(), ranked.scores[page].tolist()
-        if not rows:
-            fallbacks.append(Fallback("empty", _why_empty(ranked, wanted)))
-        return tuple(map(self._item, rows, scores))
 
     def _item(self, row: int, score: float) -> RecommendedItem:
         item = self._catalog_item(row)
         return RecommendedItem(item.item_id, item.title, score, item.categories)
-
-    def _counted(self, fallbacks: list[Fallback]) -> tuple[Fallback, ...]:
-        for fallback in fallbacks:
-            self._telemetry.count_fallback(fallback.reason)
-        return tuple(fallbacks)
 
 
 def _depth(wanted: Wanted) -> int:

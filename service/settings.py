@@ -68,6 +68,12 @@ class Settings:
     memory_cache_explanations: Annotated[
         int, About("Explanations that memory:// holds; the least recently asked leave first.", 1, 100_000_000)
     ] = 10_000
+    feedback_events: Annotated[
+        int, About("Feedback events that are kept, in Redis or memory; the oldest leave first.", 1, 100_000_000)
+    ] = 100_000
+    feedback_users: Annotated[
+        int, About("Users whose feedback counts at once; those quiet for longest leave first.", 1, 100_000_000)
+    ] = 100_000
     retriever: Annotated[RetrieverName, About("Item search: the exported faiss index, or exact search by numpy.")] = (
         "faiss"
     )

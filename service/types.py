@@ -10,7 +10,6 @@ from model_store.types import BehaviorTokens, ItemId, UserId
 
 FinishReason = Literal["stop", "length"]
 Source = Literal["llm", "cache", "template"]
-Rerank = Literal["none", "llm"]
 State = Literal["ok", "starting", "down", "off"]
 FallbackReason = Literal["fold_in", "popular", "unknown_category", "no_rerank", "empty"]
 """The history told instead of an unknown user's vector; popular items, because nothing is known of the user; a filter's
@@ -95,63 +94,17 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class CategoryFilter:
-    """Which items may be recommended, by the names of their categories, whatever their case. Empty: all of them."""
+class Stranger:
+    """Somebody of whom nothing is known; `why` says so in words fit for a client."""
 
-    any_of: tuple[str, ...] = ()
-    """At least one of these; nothing is asked where there are none."""
-    all_of: tuple[str, ...] = ()
-    """Every one of these."""
-    none_of: tuple[str, ...] = ()
-    """Not one of these."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What a request for items asks for, apart from whom it is for."""
-
-    k: int = 10
-    offset: int = 0
-    """Items of the ranking to pass over: the next page begins there."""
-    exclude_seen: bool = True
-    exclude: tuple[ItemId, ...] = ()
-    """Outside ids; what the version does not know cannot come anyway."""
-    categories: CategoryFilter = CategoryFilter()
-    diversity: float = 0.0
-    """Weight of being unlike what stands above, 0 to 1 (see `service.diversity`)."""
-    rerank: Rerank = "none"
-
-
-class RecommendedItem(NamedTuple):
-    """One ranked item.
-
-    A NamedTuple: a hundred are made for some requests, and a frozen dataclass takes five times as long to make.
-    """
-
-    item_id: ItemId
-    title: str
-    score: float
-    """Inner product of the subject's and the item's vector; of popular items the training users."""
-    categories: tuple[str, ...]
-    llm_score: float | None = None
-    """log P(Yes) - log P(No) where the language model judged the item."""
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """One answered `/recommend`, best item first."""
-
-    recommendation_id: str
     user_id: UserId | None
-    items: tuple[RecommendedItem, ...]
-    user: LabelledTokens | None
-    """None where nothing is known of the user."""
-    model_version: str
-    unknown_items: tuple[ItemId, ...] = ()
-    """Items of the told history that the version does not know."""
-    fallbacks: tuple[Fallback, ...] = ()
-    timings_ms: dict[str, float] = field(default_factory=dict)
-    """Milliseconds by stage: tokens, retrieval, rerank, total."""
+    unknown_items: tuple[ItemId, ...]
+    why: str
+
+    @property
+    def fallback(self) -> Fallback:
+        """What is recommended instead."""
+        return Fallback("popular", self.why)
 
 
 class ListedItem(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from service.bootstrap import Components
 from service.errors import Overloaded, VersionRefused
 from service.explanation import Question, Sampling
-from service.types import Wanted
+from service.recommendation import Wanted
 
 _USERS = 32
 """Users who are asked for, spread over all of them; it also warms what the first requests would wait for."""

@@ -89,6 +89,7 @@ class Versions:
         for serving in self._in_use - {self._serving}:
             await serving.components.close(with_engine=serving.components.engine is not self.current.engine)
         await self.current.close()
+        await self.current.feedback.close()  # one for all versions
 
     async def swap_to(self, version: str) -> Swap:
         """Serve this version, or what `latest` names. Raises VersionRefused: then the one that is served goes on."""

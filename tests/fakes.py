@@ -91,6 +91,9 @@ class FakeTokenCache:
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
         return self.kept.get(str(user_id))
 
+    async def get_many(self, user_ids: Sequence[UserId]) -> list[BehaviorTokens | None]:
+        return [await self.get(user_id) for user_id in user_ids]
+
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
         self.kept[str(user_id)] = tokens
 

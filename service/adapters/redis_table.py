@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -81,13 +81,21 @@ class RedisTable(Generic[V]):
 
     async def get(self, key: Key) -> V | None:
         """The value, or None when it is not held, cannot be read or cannot be reached."""
+        return (await self.get_many([key]))[0]
+
+    async def get_many(self, keys: Sequence[Key]) -> list[V | None]:
+        """What `get` answers for each key, in order."""
         if time.monotonic() < self._rest_until or (self._down and self._working):
-            self._telemetry.count_lookup(self._use, "error")
-            return None
-        found: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self._gets.append((key, found))
+            for _ in keys:
+                self._telemetry.count_lookup(self._use, "error")
+            return [None] * len(keys)
+        loop = asyncio.get_running_loop()
+        asked = [(key, loop.create_future()) for key in keys]
+        self._gets += asked
         self._work()
-        data = await found
+        return [self._value(await found) for _, found in asked]
+
+    def _value(self, data: bytes | None) -> V | None:
         if data is None:
             return None
         try:

@@ -1,6 +1,7 @@
 """Where users' behaviour tokens are kept between requests: in this process, or in Redis."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from model_store.types import BehaviorTokens, UserId
 from service.adapters.redis_table import RedisTable
@@ -24,6 +25,9 @@ class MemoryTokenCache:
             self._tokens.move_to_end(str(user_id))
         self._telemetry.count_lookup("tokens", "miss" if tokens is None else "hit")
         return tokens
+
+    async def get_many(self, user_ids: Sequence[UserId]) -> list[BehaviorTokens | None]:
+        return [await self.get(user_id) for user_id in user_ids]
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
         self._tokens[str(user_id)] = tokens
@@ -57,6 +61,9 @@ class RedisTokenCache:
 
     async def get(self, user_id: UserId) -> BehaviorTokens | None:
         return await self._table.get(self._layout.place(user_id))
+
+    async def get_many(self, user_ids: Sequence[UserId]) -> list[BehaviorTokens | None]:
+        return await self._table.get_many([self._layout.place(user_id) for user_id in user_ids])
 
     async def put(self, user_id: UserId, tokens: BehaviorTokens) -> None:
         self._table.put(self._layout.place(user_id), tokens.to_bytes())

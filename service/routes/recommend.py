@@ -3,7 +3,12 @@
 from fastapi import APIRouter, Response
 
 from service.routes.json_route import BAD_REQUEST, TOO_LONG, ComponentsDep, JsonRoute, json_response, problems
-from service.schemas.recommend import RecommendRequest, RecommendResponse
+from service.schemas.recommend import (
+    RecommendBatchRequest,
+    RecommendBatchResponse,
+    RecommendRequest,
+    RecommendResponse,
+)
 
 router = APIRouter(route_class=JsonRoute)
 
@@ -20,3 +25,16 @@ async def recommend(body: RecommendRequest, parts: ComponentsDep) -> Response:
     """Ranked by the inner product of graph vectors; `fallback` tells what else stands in for what was asked."""
     recommendation = await parts.recommender.recommend(body.user_id, body.history, body.wanted())
     return json_response(RecommendResponse.of(recommendation))
+
+
+@router.post(
+    "/recommend/batch",
+    response_model=RecommendBatchResponse,
+    responses=_PROBLEMS,
+    summary="Items for many users at once",
+)
+async def recommend_batch(body: RecommendBatchRequest, parts: ComponentsDep) -> Response:
+    """What /recommend answers for each user; tokens are looked up and items searched for once for all of them."""
+    return json_response(
+        RecommendBatchResponse.of(await parts.recommender.recommend_many(body.user_ids, body.wanted()))
+    )

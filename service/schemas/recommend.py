@@ -4,13 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from service.recommendation import CategoryFilter, Recommendation, RecommendedItem, Wanted
 from service.schemas.common import OutsideId, Token, WireRequest, tokens_json
-from service.types import CategoryFilter, Recommendation, RecommendedItem, Wanted
 
 MAX_K = 100
 MAX_OFFSET = 10_000
 MAX_HISTORY = 500
 MAX_EXCLUDE = 1_000
+MAX_BATCH = 256
 _MAX_CATEGORIES = 32
 
 _Names = Annotated[
@@ -27,6 +28,17 @@ History = Annotated[
     ),
 ]
 Exclude = Annotated[tuple[OutsideId, ...], Field(max_length=MAX_EXCLUDE, description="Items that must not come.")]
+ExcludeSeen = Annotated[bool, Field(strict=True, description="Leave out what a user or the history already had.")]
+Diversity = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Weight of being unlike the items above (maximal marginal relevance).",
+    ),
+]
 
 
 class CategoryFilterModel(WireRequest):
@@ -50,12 +62,10 @@ class RecommendRequest(WireRequest):
     offset: Annotated[int, Field(strict=True, ge=0, le=MAX_OFFSET)] = Field(
         0, description="Items of the ranking to pass over: the next page."
     )
-    exclude_seen: bool = Field(True, strict=True, description="Leave out what the user or the history already had.")
+    exclude_seen: ExcludeSeen = True
     exclude: Exclude = ()
     filter: CategoryFilterModel = CategoryFilterModel()
-    diversity: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = Field(
-        0.0, description="Weight of being unlike the items above (maximal marginal relevance)."
-    )
+    diversity: Diversity = 0.0
     rerank: Literal["none", "llm"] = Field(
         "none", description="llm: the language model judges the best candidates from behaviour tokens. Takes seconds."
     )
@@ -70,6 +80,29 @@ class RecommendRequest(WireRequest):
             categories=self.filter.filter(),
             diversity=self.diversity,
             rerank=self.rerank,
+        )
+
+
+class RecommendBatchRequest(WireRequest):
+    """Many users and what all of them get; unknown ones get popular items."""
+
+    user_ids: Annotated[
+        tuple[OutsideId, ...], Field(min_length=1, max_length=MAX_BATCH, description="Users.", examples=[[42, 43]])
+    ]
+    k: K = 10
+    exclude_seen: ExcludeSeen = True
+    exclude: Exclude = ()
+    filter: CategoryFilterModel = CategoryFilterModel()
+    diversity: Diversity = 0.0
+
+    def wanted(self) -> Wanted:
+        """What is asked for, apart from whom it is for."""
+        return Wanted(
+            k=self.k,
+            exclude_seen=self.exclude_seen,
+            exclude=self.exclude,
+            categories=self.filter.filter(),
+            diversity=self.diversity,
         )
 
 
@@ -103,21 +136,53 @@ class RecommendResponse(BaseModel):
     @staticmethod
     def of(recommendation: Recommendation) -> dict[str, Any]:
         """The answer as plain JSON values."""
-        user = recommendation.user
         return {
-            "recommendation_id": recommendation.recommendation_id,
-            "user_id": recommendation.user_id,
-            "items": items_json(recommendation.items),
-            "user_tokens": [] if user is None else tokens_json(user),
+            **_user_json(recommendation),
             "model_version": recommendation.model_version,
             "unknown_items": recommendation.unknown_items,
-            "fallback": "; ".join(map(str, recommendation.fallbacks)) or None,
             "timings_ms": recommendation.timings_ms,
         }
 
 
-def items_json(items: tuple[RecommendedItem, ...]) -> list[dict[str, Any]]:
-    """Ranked items as plain JSON values."""
+class UserRecommendation(BaseModel):
+    """One user's part of a batch."""
+
+    recommendation_id: str
+    user_id: int | str
+    items: list[RankedItem]
+    user_tokens: list[Token]
+    fallback: str | None
+
+
+class RecommendBatchResponse(BaseModel):
+    """Each user's items, in the order asked."""
+
+    recommendations: list[UserRecommendation]
+    model_version: str
+    timings_ms: dict[str, float] = Field(description="Milliseconds by stage, of the whole batch.")
+
+    @staticmethod
+    def of(recommendations: tuple[Recommendation, ...]) -> dict[str, Any]:
+        """The answer as plain JSON values."""
+        return {
+            "recommendations": [_user_json(recommendation) for recommendation in recommendations],
+            "model_version": recommendations[0].model_version,
+            "timings_ms": recommendations[0].timings_ms,
+        }
+
+
+def _user_json(recommendation: Recommendation) -> dict[str, Any]:
+    user = recommendation.user
+    return {
+        "recommendation_id": recommendation.recommendation_id,
+        "user_id": recommendation.user_id,
+        "items": _items_json(recommendation.items),
+        "user_tokens": [] if user is None else tokens_json(user),
+        "fallback": "; ".join(map(str, recommendation.fallbacks)) or None,
+    }
+
+
+def _items_json(items: tuple[RecommendedItem, ...]) -> list[dict[str, Any]]:
     return [
         {
             "item_id": item.item_id,

@@ -7,7 +7,7 @@ import pytest
 
 from model_store.catalog import Categories
 from service.category_index import CategoryIndex
-from service.types import CategoryFilter
+from service.recommendation import CategoryFilter
 
 LISTS = (("Crime", "Drama"), ("Comedy",), (), ("comedy", "Drama"), ("Crime", "Comedy", "Drama"))
 

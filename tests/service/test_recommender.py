@@ -4,8 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
-from service.schemas.recommend import RecommendResponse
+from service.schemas.recommend import RecommendBatchResponse, RecommendResponse
 from service.settings import Settings
 from tests.artifacts import ITEM_IDS, NUM_ITEMS, NUM_USERS, USER_IDS, colour_of, history_rows, unseen_rows
 from tests.service.conftest import RunningApp, running
@@ -167,3 +168,50 @@ async def test_diversity_brings_the_other_colour_up(service):
     assert [row % 2 for row in _rows(plain)] == [0] * 6
     diverse = await _ask(service, user_id=USER_IDS[0], exclude_seen=False, k=6, diversity=0.9)
     assert [row % 2 for row in _rows(diverse)][:2] == [0, 1]
+
+
+def _without_id(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name not in ("recommendation_id", "timings_ms")}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"k": 3, "exclude": [ITEM_IDS[0]], "exclude_seen": False},
+        {"filter": {"none": ["red"]}, "k": 2},
+        {"diversity": 0.6, "k": 4},
+        {"filter": {"all": ["red", "blue"]}},
+    ],
+)
+async def test_a_batch_answers_each_user_as_alone(service, wanted):
+    """Known users, one of them twice, and strangers, in the order asked, each with an id of its own."""
+    user_ids = [*USER_IDS, "nobody", USER_IDS[0], "stranger"]
+    answer = (await service.client.post("/recommend/batch", json={"user_ids": user_ids, **wanted})).json()
+    assert RecommendBatchResponse.model_validate(answer).model_dump() == answer
+    assert set(answer["timings_ms"]) == {"tokens", "retrieval", "total"}
+    assert len({one["recommendation_id"] for one in answer["recommendations"]}) == len(user_ids)
+    for user_id, one in zip(user_ids, answer["recommendations"], strict=True):
+        alone = await _ask(service, user_id=user_id, **wanted)
+        assert _without_id(one) == {name: alone[name] for name in _without_id(one)}
+
+
+async def test_a_batch_is_bounded(service):
+    """256 users, no more; and not none."""
+    for user_ids, status in ((["a"] * 256, 200), (["a"] * 257, 422), ([], 422)):
+        answer = await service.client.post("/recommend/batch", json={"user_ids": user_ids, "k": 1})
+        assert answer.status_code == status
+
+
+async def test_a_batch_asks_redis_once(store, redis_server):
+    """Redis reads a few times what it is sent, not once a user; without Redis the answers are the same."""
+    settings = Settings(store=store, llm="none", redis=redis_server.url)
+    body = {"user_ids": [USER_IDS[number % NUM_USERS] for number in range(256)], "k": 2}
+    async with running(settings) as service, Redis.from_url(redis_server.url) as redis:
+        before = (await redis.info("stats"))["total_reads_processed"]
+        with_redis = (await service.client.post("/recommend/batch", json=body)).json()
+        assert (await redis.info("stats"))["total_reads_processed"] - before < 20
+        redis_server.stop()
+        without = (await service.client.post("/recommend/batch", json=body)).json()
+    for one, other in zip(with_redis["recommendations"], without["recommendations"], strict=True):
+        assert _without_id(one) == _without_id(other)

@@ -8,6 +8,9 @@ import pytest
 from model_store import Artifact, ModelStore
 from model_store.types import BehaviorTokens
 from service.errors import UnknownHistory, UnknownUser
+from service.feedback_types import FeedbackEvent
+from service.recent_events import RecentEvents
+from service.types import Stranger, Subject
 from service.users import Users
 from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, history_rows, unseen_rows
 from tests.fakes import FakeTokenCache
@@ -26,7 +29,12 @@ def cache() -> FakeTokenCache:
 
 
 @pytest.fixture
-def users(artifact, cache) -> Users:
+def recent() -> RecentEvents:
+    return RecentEvents(max_users=10)
+
+
+@pytest.fixture
+def users(artifact, cache, recent) -> Users:
     return Users(
         ids=artifact.user_ids,
         item_ids=artifact.catalog.ids,
@@ -34,6 +42,7 @@ def users(artifact, cache) -> Users:
         histories=artifact.histories,
         tokenizer=artifact.tokenizer,
         cache=cache,
+        recent=recent,
     )
 
 
@@ -130,3 +139,56 @@ async def test_of_whom_nothing_is_known_there_is_no_subject(users):
         with pytest.raises(UnknownHistory) as caught:
             await users.subject(None, told)
         assert caught.value.item_ids == told
+
+
+async def test_feedback_becomes_part_of_the_history(users, recent, artifact):
+    """What a known user did is folded in as if the request had told it; what came last is the newest."""
+    newer = list(unseen_rows(BEN_ROW))
+    for row in newer:
+        recent.note(FeedbackEvent("like", ITEM_IDS[row], BEN))
+    subject, told = await users.subject(BEN), await users.subject(BEN, _ids(newer))
+    assert subject.history.tolist() == history_rows(BEN_ROW) + newer
+    assert subject.tokens == told.tokens
+    assert np.array_equal(subject.vector, artifact.embeddings.fold_in(history_rows(BEN_ROW) + newer))
+
+
+async def test_what_was_disliked_counts_as_seen_alone(users, recent, artifact):
+    """The trained vector stays; with another liking it is folded in without the disliked item."""
+    spurned, liked = unseen_rows(BEN_ROW)
+    recent.note(FeedbackEvent("dislike", ITEM_IDS[spurned], BEN))
+    subject = await users.subject(BEN)
+    assert np.array_equal(subject.vector, artifact.embeddings.users[BEN_ROW])
+    assert subject.seen.tolist() == [*history_rows(BEN_ROW), spurned]
+    recent.note(FeedbackEvent("buy", ITEM_IDS[liked], BEN))
+    recent.note(FeedbackEvent("dislike", ITEM_IDS[history_rows(BEN_ROW)[0]], BEN))
+    subject = await users.subject(BEN)
+    assert subject.history.tolist() == [*history_rows(BEN_ROW)[1:], liked]
+    assert set(subject.seen.tolist()) == {*history_rows(BEN_ROW), spurned, liked}
+
+
+async def test_events_of_items_that_the_version_does_not_know_change_nothing(users, recent):
+    """And are not told as items of a history that the request did not have."""
+    recent.note(FeedbackEvent("like", "of another version", BEN))
+    subject = await users.subject(BEN)
+    assert (subject.history.tolist(), subject.unknown_items) == (history_rows(BEN_ROW), ())
+
+
+async def test_a_new_user_becomes_known_by_feedback(users, recent):
+    """The id alone is enough from the first event on."""
+    recent.note(FeedbackEvent("view", ITEM_IDS[3], "newcomer"))
+    assert (await users.subject("newcomer")).history.tolist() == [3]
+
+
+async def test_many_users_are_each_as_alone(users, recent):
+    """Known ones, one of them with feedback, one asked for twice, and strangers."""
+    recent.note(FeedbackEvent("like", ITEM_IDS[unseen_rows(2)[0]], USER_IDS[2]))
+    asked = [USER_IDS[5], "nobody", USER_IDS[2], USER_IDS[5]]
+    many = await users.subjects(asked)
+    for user_id, whom in zip(asked, many, strict=True):
+        if isinstance(whom, Stranger):
+            assert whom == await users.subject_or_stranger(user_id)
+            continue
+        alone = await users.subject(user_id)
+        assert (whom.user_id, whom.tokens) == (alone.user_id, alone.tokens)
+        assert np.array_equal(whom.vector, alone.vector)
+    assert [isinstance(whom, Subject) for whom in many] == [True, False, True, True]
