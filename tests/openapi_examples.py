@@ -20,6 +20,7 @@ KEY = make_key("ops", "serve+admin")
 
 ASKED: dict[str, dict[str, Any]] = {
     "POST /recommend": {"request": {"user_id": USER_IDS[0], "k": 2}},
+    "POST /recommend/batch": {"request": {"user_ids": list(USER_IDS[:2]), "k": 1}},
     "POST /explain": {"request": {"user_id": USER_IDS[0], "item_id": ITEM_IDS[unseen_rows(0)[0]]}},
     "POST /items/{item_id}/similar": {"parameters": {"item_id": ITEM_IDS[0]}, "request": {"k": 2}},
     "GET /users/{user_id}/tokens": {"parameters": {"user_id": USER_IDS[0]}},
