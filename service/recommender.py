@@ -141,6 +141,8 @@ class Recommender:
         if wanted.categories != _EVERY_ITEM and (unknown := self._categories.unknown(wanted.categories)):
             # a misspelt name would otherwise filter in silence
             told.append(Fallback("unknown_category", f"no item has {', '.join(map(repr, unknown))}"))
+        if wanted.rerank == "llm":
+            told.append(Fallback("no_rerank", "this version of the service does not ask the language model"))
         if len(ranked.rows) <= wanted.offset:
             told.append(Fallback("empty", _why_empty(ranked, wanted)))
         return told
