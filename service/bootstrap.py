@@ -9,7 +9,7 @@ from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
-from service.adapters.feedback_log import MemoryFeedbackLog, RedisFeedbackLog
+from service.adapters.feedback_log import open_log
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
 from service.adapters.vllm_model import VllmModel
@@ -18,7 +18,7 @@ from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
 from service.explainer import Explainer
 from service.feedback import Feedback
-from service.interfaces import ExplanationCache, FeedbackLog, LanguageModel, Retriever, TokenCache
+from service.interfaces import ExplanationCache, LanguageModel, Retriever, TokenCache
 from service.item_search import ItemSearch
 from service.prompt_maker import PromptMaker
 from service.recent_events import RecentEvents
@@ -91,23 +91,15 @@ def build_components(
     artifact = store.load(settings.version, verify_language_model=engine is None)
     telemetry = Telemetry() if served is None else served.telemetry
     cache = _token_cache(settings, artifact, telemetry)
-    feedback = _feedback(settings, telemetry) if served is None else served.feedback
+    recent = RecentEvents(max_users=settings.feedback_users)
+    feedback = Feedback(open_log(settings, telemetry), recent, telemetry) if served is None else served.feedback
     users = _users(artifact, cache, feedback.recent)
     labels = Labels(artifact.vocabulary)
     texts = _explanation_cache(settings, artifact, telemetry)
     make = make_language_model or _language_model(settings, artifact, telemetry)
     if engine is None and make is not None:
         engine = _engine(settings, make, telemetry)
-    recommender = Recommender(
-        version=artifact.version,
-        users=users,
-        catalog=artifact.catalog,
-        item_vectors=artifact.embeddings.items,
-        labels=labels,
-        item_search=ItemSearch(_retriever(settings, artifact), artifact.embeddings.dim_graph),
-        feedback_log=feedback.log,
-        telemetry=telemetry,
-    )
+    recommender = _recommender(settings, artifact, users, labels, feedback, telemetry)
     explainer = Explainer(
         version=artifact.version,
         users=users,
@@ -195,17 +187,19 @@ def _writer(artifact: Artifact, engine: Engine, cache: ExplanationCache, telemet
     return Writer(engine=engine, prompts=_prompts(artifact), cache=cache, titles=titles, telemetry=telemetry)
 
 
-def _feedback(settings: Settings, telemetry: Telemetry) -> Feedback:
-    recent = RecentEvents(max_users=settings.feedback_users)
-    log: FeedbackLog = MemoryFeedbackLog(max_events=settings.feedback_events)
-    if settings.redis != MEMORY_CACHE:
-        log = RedisFeedbackLog(
-            settings.redis,
-            max_events=settings.feedback_events,
-            timeout_s=settings.redis_timeout_ms / 1e3,
-            telemetry=telemetry,
-        )
-    return Feedback(log, recent, telemetry)
+def _recommender(
+    settings: Settings, artifact: Artifact, users: Users, labels: Labels, feedback: Feedback, telemetry: Telemetry
+) -> Recommender:
+    return Recommender(
+        version=artifact.version,
+        users=users,
+        catalog=artifact.catalog,
+        item_vectors=artifact.embeddings.items,
+        labels=labels,
+        item_search=ItemSearch(_retriever(settings, artifact), artifact.embeddings.dim_graph),
+        feedback_log=feedback.log,
+        telemetry=telemetry,
+    )
 
 
 def _retriever(settings: Settings, artifact: Artifact) -> Retriever:

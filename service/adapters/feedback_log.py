@@ -14,6 +14,8 @@ from redis.exceptions import RedisError
 
 from service.adapters.served_hashes import ServedHashes
 from service.feedback_types import FeedbackEvent, FeedbackKind, Served
+from service.interfaces import FeedbackLog
+from service.settings import MEMORY_CACHE, Settings
 from service.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,16 @@ _REST_S: Final = 1.0
 _READ_BLOCK_S: Final = 2.0
 _READ_COUNT: Final = 200
 """Entries handed on in one turn of the event loop: about 2 ms."""
+
+
+def open_log(settings: Settings, telemetry: Telemetry) -> FeedbackLog:
+    """The log that the settings ask for."""
+    if settings.redis == MEMORY_CACHE:
+        return MemoryFeedbackLog(max_events=settings.feedback_events)
+    timeout_s = settings.redis_timeout_ms / 1e3
+    return RedisFeedbackLog(
+        settings.redis, max_events=settings.feedback_events, timeout_s=timeout_s, telemetry=telemetry
+    )
 
 
 class MemoryFeedbackLog:
