@@ -146,7 +146,7 @@ def feedback(stack: Stack) -> str:
         "item_id": stack.items[0],
         "recommendation_id": stack.recommendation["recommendation_id"],
     }
-    taken = stack.client.post("/feedback", {"events": [event]}).json()
+    taken = stack.client.post("/feedback", {"events": [event]}, expect=202).json()
     require(taken["joined"] == 1, f"/feedback did not find the recommendation: {taken}")
     return f"joined, shared {taken['shared']}"
 

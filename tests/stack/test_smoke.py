@@ -42,6 +42,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     thread.join()
 
 
+def test_a_whole_service_passes(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every check passes on the service as it is: none asks what it does not offer, none leaves out what it does."""
+    status = main([served.url])
+    failed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")]
+    assert failed == []
+    assert status == 0
+
+
 def test_a_part_that_fails_is_named(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """With the language model failing, the check of explanations fails, says why, and so does the whole."""
     served.model.fault = LanguageModelUnavailable("out of order")
