@@ -172,7 +172,8 @@ async def test_beyond_what_it_can_write_it_refuses_at_once(store):
     async with listening(Settings(store=store, llm_max_prompts=4), lambda: model) as client:
         await _ask(client, KNOWN)
         model.go_on.clear()
-        questions = [next(NEW) | {"deadline_ms": 60_000} for _ in range(40)]
+        # of different lengths: two users with the same tokens share one prompt, and so one place
+        questions = [KNOWN | {"max_tokens": 100 + n, "deadline_ms": 60_000} for n in range(40)]
         asking = {asyncio.create_task(client.post("/explain", json=question)) for question in questions}
         async with asyncio.timeout(30):
             while sum(task.done() for task in asking) < 36:

@@ -1,8 +1,9 @@
 """The database under an import: limits, and what interrupts it."""
 
-import os
 import signal
-import threading
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,30 @@ import pytest
 
 from training.data.imports.database import Database, quote, text_literal
 
+ENDLESS = """
+import sys
+from pathlib import Path
+from training.data.imports.database import Database
+
+with Database(Path(sys.argv[1])) as database:
+    database.rows("CREATE TABLE numbers AS FROM range(100000)")
+    print("begun", flush=True)
+    try:
+        database.rows("SELECT count(*) FROM numbers a, numbers b, numbers c WHERE a.range * b.range % 7 = c.range")
+    except KeyboardInterrupt:
+        print("stopped", database.rows("SELECT 1"))
+"""
+
 
 def test_ctrl_c_stops_a_query(tmp_path: Path) -> None:
-    """As it stops anything else: the caller cleans up, the command says that it was stopped."""
-    with Database(tmp_path) as database:
-        database.rows("CREATE TABLE numbers AS FROM range(100000)")
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-        with pytest.raises(KeyboardInterrupt):
-            database.rows("SELECT count(*) FROM numbers a, numbers b, numbers c WHERE a.range * b.range % 7 = c.range")
-        assert database.rows("SELECT 1") == [(1,)]
+    """As it stops anything else: the caller cleans up. In a process of its own, whose signals are nobody else's."""
+    command = [sys.executable, "-c", ENDLESS, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "stopped [(1,)]\n"
 
 
 def test_a_full_disk_is_an_error_of_the_world(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ width = 4
 [evaluation]
 bootstrap_samples = 5
 max_rows = 4
+min_codebook_usage = 0.0
 """
 
 
