@@ -67,7 +67,7 @@ class RecommendRequest(WireRequest):
     filter: CategoryFilterModel = CategoryFilterModel()
     diversity: Diversity = 0.0
     rerank: Literal["none", "llm"] = Field(
-        "none", description="llm: the language model judges the best candidates from behaviour tokens. Takes seconds."
+        "none", description="llm: not offered by this version; the order stays as retrieved, and `fallback` says so."
     )
 
     def wanted(self) -> Wanted:
