@@ -12,7 +12,14 @@ from service.telemetry import Telemetry
 from tests.artifacts import tiny_artifact
 
 MARGIN = {"mean": 0.5, "low": 0.25, "high": 0.75}
-JUDGED = {"explanations": {"rows": 48, "tokens_only": {"nll": {"true": 2.0}, "swap_margin": {"user": MARGIN}}}}
+JUDGED = {
+    "explanations": {
+        "rows": 48,
+        "controls": ["random"],
+        "tokens_only": {"nll": {"true": 2.0}, "swap_margin": {"user": MARGIN}},
+        "margins_by_group": {"user_swap_margin": {"gender M": MARGIN}},
+    }
+}
 
 
 def test_a_stage_that_raises_is_timed_as_an_error():
