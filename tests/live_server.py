@@ -29,5 +29,5 @@ async def live(application: Any, *, port: int = 0, lifespan: bool = True) -> Asy
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        server.should_exit = server.force_exit = True
+        server.should_exit = True  # not force_exit: it would leave the lifespan to the garbage collector
         await serving
