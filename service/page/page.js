@@ -36,6 +36,8 @@ function searching(input, path, show) {
 function showUsers({ users }) {
   const describe = (user) => [`${user.id} `, make("small", {}, `${user.label} · ${user.num_history} items`)];
   choices($("users"), users, describe, (user, button) => { markCurrent($("users"), button); forUser(user.id); });
+  const chosen = users.findIndex((user) => user.id === state.user); // a later answer must not forget who was chosen
+  if (chosen >= 0) markCurrent($("users"), $("users").children[chosen].firstChild);
   if (!users.length) $("users").replaceChildren(make("li", { className: "quiet" }, "No user like that."));
 }
 
