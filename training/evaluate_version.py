@@ -22,7 +22,7 @@ from training.explanation_stage import Examined, Settings, judge
 from training.explanation_tables import LEAKED, explanation_tables
 from training.llm_judge import LlmJudge
 from training.machine import machine
-from training.prepare import prepare
+from training.prepare import Prepared, prepared_of
 from training.progress import console, ranking_table, stage
 from training.ranking_arms import graph_arms, judged, token_arms
 from training.token_map import token_map
@@ -42,15 +42,12 @@ def config_of(artifact: Artifact) -> RunConfig:
     return build(RunConfig, artifact.manifest.config)
 
 
-def split_of(artifact: Artifact, folder: Path | None, *, allow_leak: bool = False) -> Split:
-    """The data's split in the artifact's rows, `train` being what the version was really trained on.
+def known_parts(artifact: Artifact, dataset: Dataset, parts: Split, *, allow_leak: bool = False) -> Split:
+    """The data's parts in the artifact's rows, `train` being what the version was really trained on.
 
     Pairs whose user or item the version does not know are left out. LeakError, unless allowed, where valid or test
     pairs stand among its training histories.
     """
-    config = config_of(artifact)
-    dataset = read_data(config.data, folder)
-    parts = split(dataset, config.split)
     pairs = _translated(dataset, artifact, [parts.valid, parts.test, parts.removed, parts.disliked])
     valid, test, removed, disliked = pairs
     trained = training_pairs(artifact)
@@ -67,14 +64,11 @@ def rankings_of(artifact: Artifact, parts: Split) -> dict[str, Any]:
     return judged(chain(graph_arms(graph, parts), by_tokens), parts)
 
 
-def strangers_of(artifact: Artifact, folder: Path | None) -> dict[str, Any]:
+def strangers_of(artifact: Artifact, dataset: Dataset, parts: Split) -> dict[str, Any]:
     """Figures of the data's users whom the version does not know, folded in from the data's training part.
 
     By part, then by arm; empty where nobody is a stranger with a history and something held out.
     """
-    config = config_of(artifact)
-    dataset = read_data(config.data, folder)
-    parts = split(dataset, config.split)
     strange = _rows(dataset.user_ids, artifact.user_ids) == NOT_KNOWN
     rows = np.where(strange, np.cumsum(strange) - 1, NOT_KNOWN)
     items = _rows(dataset.item_ids, artifact.catalog.ids)
@@ -150,17 +144,22 @@ def evaluate_version(
     """
     with stage("Loading and checking the version"):
         artifact = ModelStore(store).load(version)
+    config = config_of(artifact)
     with stage("Reading data"):
-        parts = split_of(artifact, folder, allow_leak=allow_leak)
+        dataset = read_data(config.data, folder)
+        parts = split(dataset, config.split)
+        known = known_parts(artifact, dataset, parts, allow_leak=allow_leak)
     given = None if rows is None else rows_of(artifact, rows, allow_leak=allow_leak)
-    explanations = given.explanations if given else held_out_explanations(artifact, folder, allow_leak=allow_leak)
+    if given is None:
+        explanations = held_out_explanations(artifact, prepared_of(config, dataset, parts), allow_leak=allow_leak)
+    else:
+        explanations = given.explanations
     with stage("Ranking the whole catalogue"):
-        ranking = rankings_of(artifact, parts)
+        ranking = rankings_of(artifact, known)
     if allow_leak:
         console.print(LEAKED.strip())
     console.print(ranking_table(ranking["test"]))
-    config = config_of(artifact)
-    examined = examined_of(artifact, explanations, groups_of(artifact, folder))
+    examined = examined_of(artifact, explanations, groups_of(artifact, dataset))
     explained = judge(examined, Settings(extent.over(config.evaluation), config.projector, config.seed), grader)
     console.print(*explanation_tables(explained["explanations"], leaked=allow_leak), sep="\n")
     report: dict[str, Any] = {
@@ -170,7 +169,7 @@ def evaluate_version(
         **_of_training(artifact),
         "token_map": token_map(artifact.embeddings, artifact.item_codes, artifact.vocabulary, config.seed),
     }
-    report["zero_shot"] = {**report.get("zero_shot", {}), "strangers": strangers_of(artifact, folder)}
+    report["zero_shot"] = {**report.get("zero_shot", {}), "strangers": strangers_of(artifact, dataset, parts)}
     if given is not None:
         report["rows"] = {"given": len(explanations), "left_out": [list(row) for row in given.strangers]}
     about = {"leaks_allowed": allow_leak, "config": artifact.manifest.config, "machine": machine()}
@@ -185,9 +184,8 @@ def examined_of(artifact: Artifact, explanations: Explanations, groups: UserGrou
     return Examined(workshop, own, read_controls(artifact.path), positions, artifact.vocabulary, groups)
 
 
-def groups_of(artifact: Artifact, folder: Path | None) -> UserGroups:
+def groups_of(artifact: Artifact, dataset: Dataset) -> UserGroups:
     """Groups of the version's users, by its own rows; none for users that the data does not know."""
-    dataset = read_data(config_of(artifact).data, folder)
     if dataset.user_groups is None:
         return None
     rows = _rows(artifact.user_ids, dataset.user_ids).tolist()
@@ -212,12 +210,11 @@ def _of_training(artifact: Artifact) -> dict[str, Any]:
     return {name: told[name] for name in names if name in told}
 
 
-def held_out_explanations(artifact: Artifact, folder: Path | None, *, allow_leak: bool = False) -> Explanations:
+def held_out_explanations(artifact: Artifact, prepared: Prepared, *, allow_leak: bool = False) -> Explanations:
     """The explanations of the data's test part in the version's rows; made from facts where the data has none.
 
     LeakError, unless allowed, where the version was trained on the pair of any: another extract holds out others.
     """
-    prepared = prepare(config_of(artifact), folder)
     dataset, parts = prepared.dataset, prepared.split
     assert dataset.explanations is not None
     test = dataset.explanations.take(parts.test_explanations)

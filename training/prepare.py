@@ -39,6 +39,11 @@ def prepare(config: RunConfig, folder: Path | None) -> Prepared:
     with stage("Reading data"):
         dataset = read_data(config.data, folder)
         parts = split(dataset, config.split)
+    return prepared_of(config, dataset, parts)
+
+
+def prepared_of(config: RunConfig, dataset: Dataset, parts: Split) -> Prepared:
+    """As `prepare`, of data that is read and split already."""
     console.print(f"     {_described(dataset, parts)}")
     console.print(indent(dataset.terms, "     "), style="dim", soft_wrap=True)
     settings = {"split": asdict(config.split), "supervision": asdict(config.supervision)}
