@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.embeddings import unit_rows
+
 
 def maximal_marginal_relevance(
     vectors: NDArray[np.float32], relevance: NDArray[np.float32], weight: float, count: int
@@ -15,8 +17,7 @@ def maximal_marginal_relevance(
     """
     spread = float(np.ptp(relevance)) if len(relevance) else 0.0
     gain = (relevance - relevance.min()) * ((1 - weight) / spread) if spread > 0 else np.zeros(len(relevance))
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    directions = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)  # (n, dim)
+    directions = unit_rows(vectors)  # (n, dim)
     closest = np.full(len(relevance), -np.inf, np.float32)  # cosine to the nearest chosen one
     chosen = np.empty(min(count, len(relevance)), np.int64)
     for place in range(len(chosen)):

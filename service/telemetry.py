@@ -196,9 +196,8 @@ class Telemetry:
 def _swap_margins(metrics: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], float]]:
     """(prompt, swap, bound) and margin, of a manifest's metrics; nothing where training judged no explanations."""
     for prompt, judged in metrics.get("explanations", {}).items():
-        margins = (
-            judged.get("swap_margin", {}) if isinstance(judged, dict) else {}
-        )  # beside prompts stand other figures
+        # beside the prompts stand other figures
+        margins = judged.get("swap_margin", {}) if isinstance(judged, dict) else {}
         for swap, interval in margins.items():
             for bound in _INTERVAL:
                 yield (prompt, swap, bound), interval[bound]

@@ -86,10 +86,6 @@ class Users:
         except UnknownId as error:
             raise UnknownUser(user_id) from error
 
-    def id(self, row: int) -> UserId:
-        """The outside id, spelled as the data set does."""
-        return self._ids.to_id(row)
-
     async def tokens(self, row: int) -> BehaviorTokens:
         """The user's trained tokens; on a miss the cache learns them without being waited for."""
         return (await self._tokens_many([row]))[0]

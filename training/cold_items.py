@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from model_store.embeddings import NodeEmbeddings, Vectors
+from model_store.embeddings import NodeEmbeddings, Vectors, unit_rows
 from training.data import ItemTable, Rows
 from training.item_texts import ItemWords
 
@@ -59,9 +59,7 @@ def with_borrowed_items(embeddings: NodeEmbeddings, items: ItemTable) -> NodeEmb
     vectors = embeddings.items.copy()
     rare = embeddings.items[degree == degree[known].min()]
     pointing = borrowed_vectors(text_neighbours(ItemWords.of_items(items), cold, known), embeddings.items[known])
-    norms = np.linalg.norm(pointing, axis=1, keepdims=True)
-    unit = np.divide(pointing, norms, out=np.zeros_like(pointing), where=norms > 0)
-    vectors[cold] = unit * np.linalg.norm(rare, axis=1).mean()
+    vectors[cold] = unit_rows(pointing) * np.linalg.norm(rare, axis=1).mean()
     return replace(embeddings, items=vectors)
 
 

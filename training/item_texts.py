@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfTransformer
 
-from model_store.embeddings import Vectors
+from model_store.embeddings import Vectors, unit_rows
 from training.data import ItemTable
 
 RUNS = re.compile(r"[^\w\s'\-]+")
@@ -111,9 +111,8 @@ def text_vectors(words: ItemWords, *, dim: int, length: float, seed: int) -> Vec
     vectors = TruncatedSVD(width, random_state=seed).fit_transform(weighted)
     spoken = np.diff(present.indptr) > 0
     vectors[spoken] -= vectors[spoken].mean(axis=0)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = np.divide(vectors, norms, out=np.zeros_like(vectors), where=(norms > 0) & spoken[:, None])
-    return np.ascontiguousarray(unit * length, np.float32)
+    vectors[~spoken] = 0  # the decomposition leaves them nearly there
+    return unit_rows(vectors) * np.float32(length)
 
 
 def mean_over_histories(histories: Any, values: Any) -> NDArray[np.float64]:
