@@ -74,6 +74,7 @@ function begin() {
   listing++;
   state.asked.abort();
   state.item = null;
+  $("items").setAttribute("aria-busy", "true"); // what stands there is for whoever was chosen before
   $("trouble").hidden = true;
   $("why").hidden = true;
   $("why-hint").hidden = false;
@@ -117,6 +118,7 @@ function showItems(answer) {
     why();
     if (NARROW.matches) document.querySelector(".why").scrollIntoView();
   });
+  $("items").setAttribute("aria-busy", "false");
   const ms = answer.timings_ms.total;
   $("items-note").textContent = answer.fallback || `${answer.items.length} items in ${ms.toFixed(1)} ms`;
 }
@@ -198,7 +200,7 @@ function mode(session) {
     findItems();
     forSession();
   } else {
-    findUsers().then(() => $("users").querySelector("button")?.click());
+    findUsers().then(() => $("user-part").hidden || $("users").querySelector("button")?.click()); // unless it was left meanwhile
   }
 }
 

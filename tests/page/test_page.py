@@ -115,6 +115,7 @@ def test_a_session_is_made_of_chosen_items(page):
     page.locator("#item-search").fill("tale 2")
     page.locator("#found-items button").first.click()
     expect(page.locator("#session button")).to_have_count(1)
+    expect(page.locator("#items")).to_have_attribute("aria-busy", "false")
     expect(page.locator("#tokens .chip")).to_have_count(6)
     chosen = page.locator("#session button").first.inner_text().removesuffix(" remove")
     assert chosen not in page.locator("#items .title").all_inner_texts()
