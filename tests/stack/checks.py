@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.stack.client import Answer, Client, SmokeFailure, segment
 
-PATIENCE = {"max_tokens": randint(40, 80), "deadline_ms": 60_000}
+PATIENCE = {"max_tokens": randint(40, 80), "deadline_ms": 120_000}
 """On a busy machine too, the language model is to have its say; an odd length is seldom in the cache."""
 NOBODY = "no-such-user-or-item"
 

@@ -12,7 +12,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-TIMEOUT_S = 120
+TIMEOUT_S = 180
+"""More than the gateway's patience, so that its answer comes first."""
 
 
 class SmokeFailure(Exception):
