@@ -40,4 +40,4 @@ def metric_names(expression: str) -> set[str]:
     """Names of metrics and recording rules in a PromQL expression: what stands outside quotes and label lists."""
     bare = re.sub(r'"[^"]*"', "", expression)
     bare = re.sub(r"\{[^}]*\}|\b(?:by|on|group_left)\s*\([^)]*\)", " ", bare)
-    return set(re.findall(r"\b(?:beat_\w+|beat:[\w:]+|vllm:\w+|process_\w+|ALERTS|up)\b", bare))
+    return set(re.findall(r"\b(?:beat_\w+|beat:[\w:]+|vllm:\w+|redis_\w+|process_\w+|ALERTS|up)\b", bare))

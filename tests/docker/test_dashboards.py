@@ -54,7 +54,7 @@ def test_each_panel_says_what_it_shows_and_in_which_unit() -> None:
 
 
 def test_the_chosen_version_and_route_matter_to_every_panel_of_ours() -> None:
-    """A panel that shows all versions while one is chosen would mislead; vLLM and alerts know no version."""
+    """A panel that shows all versions while one is chosen would mislead; vLLM, Redis and alerts know no version."""
     for question in questions():
         ours = {name for name in metric_names(question.expression) if name.startswith(("beat_", "process_"))}
         assert not ours or "$version" in question.expression, str(question)
@@ -75,12 +75,15 @@ def test_every_metric_of_ours_that_a_panel_asks_for_exists() -> None:
     assert {name for name in asked if name.startswith("beat_")} - known == set()
 
 
-def test_every_metric_of_vllm_that_a_panel_asks_for_was_told_by_a_real_one() -> None:
-    """Its names change between releases."""
-    lines = "\n".join(path.read_text() for path in (Path(__file__).parent / "vllm_metrics").glob("*.txt"))
-    told = set(re.findall(r"^(vllm:\w+)", lines, re.MULTILINE))
+@pytest.mark.parametrize(("folder", "prefix"), [("vllm_metrics", "vllm:"), ("redis_metrics", "redis_")])
+def test_every_metric_of_others_that_a_panel_asks_for_was_told_by_a_real_one(folder: str, prefix: str) -> None:
+    """Their names change between releases."""
+    lines = "\n".join(path.read_text() for path in (Path(__file__).parent / folder).glob("*.txt"))
+    told = set(re.findall(r"^([\w:]+)", lines, re.MULTILINE))
     asked = {name for question in questions() for name in metric_names(question.expression)}
-    assert {name for name in asked if name.startswith("vllm:")} - told == set()
+    asked = {name for name in asked if name.startswith(prefix)}
+    assert asked
+    assert asked - told == set()
 
 
 def test_panels_ask_the_data_source_that_is_provisioned() -> None:

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from tests.prometheus_server import PrometheusServer, find_prometheus
 from tests.redis_server import RedisServer, find_redis_server
 from tests.service_process import service_process
 
-SCRAPES_OF_VLLM = sorted(Path(__file__).with_name("vllm_metrics").glob("*.txt"))
-"""What a real vLLM 0.32 said of itself before and after a few generations; see vllm_metrics/README.md."""
+RECORDED = {"vllm": "vllm_metrics", "redis": "redis_metrics"}
+"""Jobs whose targets say here what real ones once said, before and after some work; see the README of each folder."""
 INTERVAL = {"mean": 0.02, "low": -0.01, "high": 0.05}
 MARGINS = dict.fromkeys(("user", "item", "both"), INTERVAL)
 JUDGED = {"explanations": {"tokens_only": {"swap_margin": MARGINS}, "as_served": {"swap_margin": MARGINS}}}
@@ -39,14 +39,17 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
-    """A Prometheus that has watched a service with Redis and a language model answer a load, beside a recorded vLLM."""
+    """A Prometheus that has watched a service with Redis and a language model answer a load, and what others said."""
     binary, redis_binary = find_prometheus(), find_redis_server()
     if binary is None or redis_binary is None:
         pytest.skip("no prometheus or no redis-server (make prometheus redis)")
     folder = tmp_path_factory.mktemp("prometheus")
     tiny_artifact(folder / "store", metrics=JUDGED)
-    with _redis(redis_binary, folder) as redis, _service(folder / "store", redis) as address, _recorded_vllm() as vllm:
-        targets = {"beat-serve": address.removeprefix("http://"), "vllm": vllm}
+    with ExitStack() as running:
+        redis = running.enter_context(_redis(redis_binary, folder))
+        address = running.enter_context(_service(folder / "store", redis))
+        targets = {job: running.enter_context(_recorded(name)) for job, name in RECORDED.items()}
+        targets["beat-serve"] = address.removeprefix("http://")
         with PrometheusServer(binary, folder, targets) as server:
             _load(folder / "store", address)
             yield server
@@ -67,11 +70,12 @@ def test_every_rule_works_and_finds_what_it_asks_for(prometheus: PrometheusServe
     assert _unanswered(prometheus, [*recorded, *(Question("alerts", name, name) for name in sorted(asked))]) == []
 
 
-def test_both_targets_are_scraped_without_a_fault(prometheus: PrometheusServer) -> None:
+def test_all_targets_are_scraped_without_a_fault(prometheus: PrometheusServer) -> None:
     """Under the names of the jobs that the stack's own configuration has."""
     targets = prometheus.ask("targets", state="active")["activeTargets"]
     assert {(t["labels"]["job"], t["health"], t["lastError"]) for t in targets} == {
         ("beat-serve", "up", ""),
+        ("redis", "up", ""),
         ("vllm", "up", ""),
     }
 
@@ -145,9 +149,9 @@ def _service(store: Path, redis: str) -> Iterator[str]:
 
 
 @contextmanager
-def _recorded_vllm() -> Iterator[str]:
+def _recorded(folder: str) -> Iterator[str]:
     """The address of a server that answers each scrape with the next of the recorded ones, the last for ever."""
-    texts = [path.read_bytes() for path in SCRAPES_OF_VLLM]
+    texts = [path.read_bytes() for path in sorted(Path(__file__).with_name(folder).glob("*.txt"))]
     following = itertools.chain(texts, itertools.repeat(texts[-1]))
 
     class Handler(BaseHTTPRequestHandler):

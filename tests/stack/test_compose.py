@@ -44,9 +44,9 @@ def test_foreign_images_are_pinned_and_can_be_named_otherwise() -> None:
     """Every image that is not built here is a variable whose default has a version."""
     foreign = {name: s["image"] for name, s in SERVICES.items() if not s["image"].startswith(OURS)}
 
-    assert set(foreign) == {"gateway", "redis", "vllm-gpu", "prometheus", "grafana"}
+    assert set(foreign) == {"gateway", "redis", "redis-exporter", "vllm-gpu", "prometheus", "grafana"}
     assert {
-        image for image in foreign.values() if not re.fullmatch(r"\$\{[A-Z]+_IMAGE:-[^:]+:v?\d+\.\d+\.\d+.*\}", image)
+        image for image in foreign.values() if not re.fullmatch(r"\$\{[A-Z_]+_IMAGE:-[^:]+:v?\d+\.\d+\.\d+.*\}", image)
     } == set()
 
 
@@ -83,7 +83,7 @@ def test_redis_and_vllm_are_out_of_reach() -> None:
         name for name, network in yaml.safe_load(COMPOSE)["networks"].items() if (network or {}).get("internal")
     }
 
-    assert all(set(SERVICES[name]["networks"]) <= internal for name in ("redis", "vllm-cpu", "vllm-gpu", "service"))
+    assert all(set(SERVICES[name]["networks"]) <= internal for name in ("redis", "redis-exporter", "vllm-cpu", "vllm-gpu", "service"))
     published = {port for service in SERVICES.values() for port in service.get("ports", ())}
     assert {port for port in published if not port.startswith("127.0.0.1:")} == set()
 

@@ -1,4 +1,4 @@
-"""Dashboard 3: the language model, seen from the service and from vLLM, and the stores behind them."""
+"""Dashboard 3: the language model, seen from the service and from vLLM. What stores it has: `boards.stores`."""
 
 from typing import Final
 
@@ -7,7 +7,8 @@ from grafana_foundation_sdk.models.common import StackingMode
 
 from boards.dashboard import VERSION, Section, board
 from boards.panels import lines, query, spread, states
-from boards.promql import gauge, mean, quantile, total
+from boards.promql import gauge, mean, total
+from boards.stores import redis, stores
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 INTERVAL: Final = "[$__rate_interval]"
@@ -20,7 +21,7 @@ def dashboard() -> model.Dashboard:
         "beat-serve 3: Engine and stores",
         "The language model, seen from the service and from vLLM, and the stores behind them.",
         (VERSION,),
-        (_parts(), _engine(), _vllm_load(), _vllm_times(), _stores()),
+        (_parts(), _engine(), _vllm_load(), _vllm_times(), stores(), redis()),
     )
 
 
@@ -166,54 +167,5 @@ def _vllm_times() -> Section:
                 unit="s",
             )
             for title, meaning, name in panels
-        ),
-    )
-
-
-def _stores() -> Section:
-    return (
-        "Stores",
-        (
-            lines(
-                "Token look-ups",
-                "In Redis, or in the process where there is none; error: Redis did not answer.",
-                query(total('beat_cache_lookups_total{cache="tokens"}', "result"), "{{result}}"),
-                unit="short",
-                stack=StackingMode.NORMAL,
-            ),
-            lines(
-                "Redis failures",
-                "Calls that failed in a second, by what they were for.",
-                query(total("beat_redis_failures_total", "use"), "{{use}}"),
-                unit="short",
-            ),
-            lines(
-                "Time for a user's tokens",
-                "The stage tokens, Redis included.",
-                *(
-                    query(quantile(q, 'beat_stage_duration_seconds{stage="tokens"}'), f"p{100 * q:.0f}")
-                    for q in QUANTILES
-                ),
-                unit="s",
-            ),
-            lines(
-                "Size of the served version",
-                "Users that it knows, and items in its index.",
-                query(f"max({gauge('beat_artifact_users')})", "users"),
-                query(f"max({gauge('beat_index_items')})", "items"),
-                unit="short",
-            ),
-            lines(
-                "Index",
-                "Size of the index file; 0 where the index is made at start.",
-                query(f"max({gauge('beat_index_size_bytes')})", "index"),
-                unit="bytes",
-            ),
-            lines(
-                "Versions asked to be served",
-                "By outcome, in a second; error: refused, and the former one goes on.",
-                query(total("beat_artifact_loads_total", "outcome"), "{{outcome}}"),
-                unit="short",
-            ),
         ),
     )
