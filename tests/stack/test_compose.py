@@ -83,7 +83,8 @@ def test_redis_and_vllm_are_out_of_reach() -> None:
         name for name, network in yaml.safe_load(COMPOSE)["networks"].items() if (network or {}).get("internal")
     }
 
-    assert all(set(SERVICES[name]["networks"]) <= internal for name in ("redis", "redis-exporter", "vllm-cpu", "vllm-gpu", "service"))
+    inner = ("redis", "redis-exporter", "vllm-cpu", "vllm-gpu", "service")
+    assert all(set(SERVICES[name]["networks"]) <= internal for name in inner)
     published = {port for service in SERVICES.values() for port in service.get("ports", ())}
     assert {port for port in published if not port.startswith("127.0.0.1:")} == set()
 
