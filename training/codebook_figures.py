@@ -37,6 +37,18 @@ def check_usage(side: str, usage: list[float], least: float) -> None:
             raise CodebookCollapsed(side, level, share, least)
 
 
+def codebook_report(codes: Codes, codebook_size: int) -> dict[str, Any]:
+    """How well the codebooks are used: `usage` and `perplexity` by level, `unique` share of whole code tuples."""
+    counts = [np.bincount(codes[:, level], minlength=codebook_size) for level in range(codes.shape[1])]
+    shares = [count / count.sum() for count in counts]
+    entropies = [-float((share[share > 0] * np.log(share[share > 0])).sum()) for share in shares]
+    return {
+        "usage": [float((count > 0).mean()) for count in counts],
+        "perplexity": [float(np.exp(entropy)) for entropy in entropies],
+        "unique": len(np.unique(codes, axis=0)) / len(codes),
+    }
+
+
 def information_shared(a: Labels, b: Labels, seed: int = 0) -> float:
     """Normalised mutual information of two labellings of n nodes, corrected for chance: 0 none, 1 the same labelling.
 

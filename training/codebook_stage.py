@@ -9,14 +9,14 @@ import numpy as np
 
 from model_store.quantizer import Codes
 from model_store.vocabulary import Levels
-from training.codebook_figures import check_usage, coherence, dependence, word_lift
+from training.codebook_figures import check_usage, codebook_report, coherence, dependence, word_lift
 from training.config import EvaluationConfig
 from training.data import Dataset, Rows, Split
 from training.item_texts import ItemWords
 from training.prepare import Prepared
 from training.progress import console, stage
 from training.stages import StageCache, StageOutput, stage_key
-from training.train_tokenizer import TrainedTokenizer, codebook_report
+from training.train_tokenizer import TrainedTokenizer
 
 CODEBOOKS_FORMAT = 1
 """Of what the stage makes of the same inputs: counted up when its code changes that."""

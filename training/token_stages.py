@@ -25,10 +25,10 @@ from training.projector import Projector, SideInputs, codewords_of
 from training.prompted import Known, Prompts
 from training.stages import StageCache, StageOutput, stage_key
 from training.train_projector import CodedPairs, Step, train_projector
-from training.train_tokenizer import TrainedTokenizer, codebook_report, train_tokenizer
+from training.train_tokenizer import TrainedTokenizer, train_tokenizer
 from training.word_anchors import style_start, word_anchors
 
-TOKENIZER_FORMAT = 5
+TOKENIZER_FORMAT = 6
 PROJECTOR_FORMAT = 1
 NUM_LEVELS = 12
 SHOWN_EVERY = 20
@@ -37,20 +37,14 @@ SHOWN_EVERY = 20
 def tokenizer_stage(
     data: Prepared, graph: NodeEmbeddings, config: TokenizerConfig, seed: int, cache: StageCache, inputs: str
 ) -> StageOutput:
-    """Quantizers, codes and text vectors; facts: `vocabulary`, `codebooks`, `key`."""
+    """Quantizers, codes and text vectors; facts: `vocabulary`, `key`."""
     settings = {"tokenizer": asdict(config), "seed": seed}
     key = stage_key("tokenizer", code_format=TOKENIZER_FORMAT, config=settings, inputs=[inputs])
 
     def make(_: Path) -> StageOutput:
         with counted("Learning codebooks", NUM_LEVELS, "codebooks") as advance:
             trained = train_tokenizer(graph, data.dataset, data.split.train, config, seed, on_level=advance)
-        codes = {"user": trained.user_codes, "item": trained.item_codes}
-        facts = {
-            "key": key,
-            "vocabulary": trained.vocabulary.to_json(),
-            "codebooks": {side: codebook_report(each, config.codebook_size) for side, each in codes.items()},
-        }
-        return StageOutput(_tensors(trained), facts)
+        return StageOutput(_tensors(trained), {"key": key, "vocabulary": trained.vocabulary.to_json()})
 
     return cache.get_or_make("tokenizer", key, make)
 

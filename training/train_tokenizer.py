@@ -159,15 +159,3 @@ def _means(x: Vectors, codes: NDArray[np.int64], codebook_size: int) -> Vectors:
     members = sp.csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (codebook_size, len(x)))
     counts = np.maximum(np.bincount(codes, minlength=codebook_size), 1)
     return np.asarray((members @ x) / counts[:, None], np.float32)
-
-
-def codebook_report(codes: Codes, codebook_size: int) -> dict[str, Any]:
-    """How well the codebooks are used: `usage` and `perplexity` by level, `unique` share of whole code tuples."""
-    counts = [np.bincount(codes[:, level], minlength=codebook_size) for level in range(codes.shape[1])]
-    shares = [count / count.sum() for count in counts]
-    entropies = [-float((share[share > 0] * np.log(share[share > 0])).sum()) for share in shares]
-    return {
-        "usage": [float((count > 0).mean()) for count in counts],
-        "perplexity": [float(np.exp(entropy)) for entropy in entropies],
-        "unique": len(np.unique(codes, axis=0)) / len(codes),
-    }

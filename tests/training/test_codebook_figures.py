@@ -12,6 +12,7 @@ from tests.training.toy_data import dataset_of
 from training.codebook_figures import (
     CodebookCollapsed,
     check_usage,
+    codebook_report,
     coherence,
     dependence,
     information_shared,
@@ -98,3 +99,12 @@ def test_the_tokenizer_recovers_the_factors_that_made_its_items():
     tokenizer = train_tokenizer(graph, dataset, dataset.interactions.pairs, config, 0)
     told = recovered_factors(tokenizer.item_codes, factors)
     assert (told > 0.9).sum() == 3, told
+
+
+def test_the_report_of_known_codes():
+    """Four codes used evenly: usage and perplexity are theirs; one code for all has perplexity 1."""
+    codes = np.array([[0, 3], [1, 3], [2, 3], [3, 3], [0, 3], [1, 3], [2, 3], [3, 3]], np.uint16)
+    report = codebook_report(codes, 8)
+    assert report["usage"] == [0.5, 0.125]
+    assert report["perplexity"] == pytest.approx([4, 1])
+    assert report["unique"] == 0.5

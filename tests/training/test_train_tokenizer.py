@@ -13,7 +13,6 @@ from tests.training.toy_data import dataset_of, table
 from training.config import ConfigError, TokenizerConfig
 from training.data import Pairs
 from training.train_tokenizer import (
-    codebook_report,
     history_matrix,
     joint_users,
     level_weights,
@@ -163,12 +162,3 @@ def test_the_metric_keeps_what_ranks():
         side = residual_kmeans(items, weights, config, 0, lambda _: None)
         errors.append(np.square(users @ (items - side.decode(side.encode(items))).T).mean())
     assert errors[0] < 0.8 * errors[1]
-
-
-def test_the_report_of_known_codes():
-    """Four codes used evenly: usage and perplexity are theirs; one code for all has perplexity 1."""
-    codes = np.array([[0, 3], [1, 3], [2, 3], [3, 3], [0, 3], [1, 3], [2, 3], [3, 3]], np.uint16)
-    report = codebook_report(codes, 8)
-    assert report["usage"] == [0.5, 0.125]
-    assert report["perplexity"] == pytest.approx([4, 1])
-    assert report["unique"] == 0.5
