@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from model_store.artifact import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate
+from model_store.rerank_prompt import rerank_template
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
 from service.adapters.feedback_log import open_log
 from service.adapters.retriever import ExactRetriever, FaissRetriever
 from service.adapters.token_cache import MemoryTokenCache, RedisTokenCache
-from service.adapters.vllm_model import VllmModel
+from service.chosen_model import chosen_model
 from service.directory import Directory
 from service.engine import Engine
 from service.evidence import EvidenceSelector, Labels
@@ -23,6 +24,7 @@ from service.item_search import ItemSearch
 from service.prompt_maker import PromptMaker
 from service.recent_events import RecentEvents
 from service.recommender import Recommender
+from service.reranker import Reranker
 from service.settings import MEMORY_CACHE, Settings
 from service.similar_items import SimilarItems
 from service.telemetry import Telemetry
@@ -96,16 +98,19 @@ def build_components(
     users = _users(artifact, cache, feedback.recent)
     labels = Labels(artifact.vocabulary)
     texts = _explanation_cache(settings, artifact, telemetry)
-    make = make_language_model or _language_model(settings, artifact, telemetry)
+    make = make_language_model or chosen_model(settings, artifact, telemetry)
     if engine is None and make is not None:
         engine = _engine(settings, make, telemetry)
-    recommender = _recommender(settings, artifact, users, labels, feedback, telemetry)
+    evidence = _evidence(artifact, labels)
+    prompts = _prompts(artifact) if engine else None
+    reranker = _reranker(settings, artifact, evidence, prompts, engine) if engine and prompts else None
+    recommender = _recommender(settings, artifact, users, labels, reranker, feedback, telemetry)
     explainer = Explainer(
         version=artifact.version,
         users=users,
         catalog=artifact.catalog,
-        evidence=_evidence(artifact, labels),
-        writer=_writer(artifact, engine, texts, telemetry) if engine else None,
+        evidence=evidence,
+        writer=_writer(artifact, prompts, engine, texts, telemetry) if engine and prompts else None,
         max_tokens=settings.max_tokens,
         telemetry=telemetry,
     )
@@ -182,13 +187,21 @@ def _engine(settings: Settings, make: Callable[[], LanguageModel], telemetry: Te
     )
 
 
-def _writer(artifact: Artifact, engine: Engine, cache: ExplanationCache, telemetry: Telemetry) -> Writer:
+def _writer(
+    artifact: Artifact, prompts: PromptMaker, engine: Engine, cache: ExplanationCache, telemetry: Telemetry
+) -> Writer:
     titles = TitleMatcher(artifact.catalog.titles, ordinary=artifact.catalog.categories.names)
-    return Writer(engine=engine, prompts=_prompts(artifact), cache=cache, titles=titles, telemetry=telemetry)
+    return Writer(engine=engine, prompts=prompts, cache=cache, titles=titles, telemetry=telemetry)
 
 
 def _recommender(
-    settings: Settings, artifact: Artifact, users: Users, labels: Labels, feedback: Feedback, telemetry: Telemetry
+    settings: Settings,
+    artifact: Artifact,
+    users: Users,
+    labels: Labels,
+    reranker: Reranker | None,
+    feedback: Feedback,
+    telemetry: Telemetry,
 ) -> Recommender:
     return Recommender(
         version=artifact.version,
@@ -197,6 +210,7 @@ def _recommender(
         item_vectors=artifact.embeddings.items,
         labels=labels,
         item_search=ItemSearch(_retriever(settings, artifact), artifact.embeddings.dim_graph),
+        reranker=reranker,
         feedback_log=feedback.log,
         telemetry=telemetry,
     )
@@ -208,6 +222,18 @@ def _retriever(settings: Settings, artifact: Artifact) -> Retriever:
     return FaissRetriever(artifact.embeddings.items, artifact.index_bytes)
 
 
+def _reranker(
+    settings: Settings, artifact: Artifact, evidence: EvidenceSelector, prompts: PromptMaker, engine: Engine
+) -> Reranker:
+    return Reranker(
+        catalog=artifact.catalog,
+        evidence=evidence,
+        prompts=prompts.asking(rerank_template(artifact.manifest.language_model.chat)),
+        engine=engine,
+        max_items=settings.rerank_items,
+    )
+
+
 def _prompts(artifact: Artifact) -> PromptMaker:
     folder, spec = artifact.language_model_path, artifact.manifest.language_model
     return PromptMaker(
@@ -215,36 +241,4 @@ def _prompts(artifact: Artifact) -> PromptMaker:
         PromptEncoder.open(folder),
         TokenEmbeddings.open(folder, scale=spec.embedding_scale),
         artifact.soft_tokens,
-    )
-
-
-def _language_model(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> Callable[[], LanguageModel] | None:
-    """What makes the language model, to be called in a thread: loading one takes seconds; None for templates only."""
-    if settings.llm == "none":
-        return None
-    url = settings.llm_url
-    if url is None:
-        return lambda: _transformers(settings, artifact, telemetry)
-    return lambda: _vllm(url, settings, artifact)
-
-
-def _transformers(settings: Settings, artifact: Artifact, telemetry: Telemetry) -> LanguageModel:
-    from service.adapters.transformers_model import TransformersModel  # imports torch: only where it is chosen
-
-    return TransformersModel(
-        artifact.language_model_path,
-        artifact.manifest.language_model,
-        dtype=settings.llm_dtype,
-        timeout_s=settings.llm_timeout_s,
-        telemetry=telemetry,
-    )
-
-
-def _vllm(url: str, settings: Settings, artifact: Artifact) -> LanguageModel:
-    return VllmModel(
-        url,
-        artifact.language_model_path,
-        artifact.manifest.language_model,
-        wire_dtype=settings.llm_dtype,
-        timeout_s=settings.llm_timeout_s,
     )

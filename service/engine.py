@@ -105,6 +105,15 @@ class Engine:
         if closing is not None:  # out of the block: who leaves after the last piece has not given up
             yield closing
 
+    async def first_token_logprobs(
+        self, prompts: Sequence[NDArray[np.float32]], token_ids: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """As LanguageModel.first_token_logprobs; and what `refuse_unless_open` raises."""
+        with self._asking(len(prompts)) as model:
+            logprobs = await model.first_token_logprobs(prompts, token_ids)
+        self._telemetry.count_tokens(sum(map(len, prompts)), 0)
+        return logprobs
+
     def refuse_unless_open(self, prompts: int = 1) -> None:
         """Return when so many prompts would be taken now.
 

@@ -171,6 +171,16 @@ class LanguageModel(Protocol):
         """
         ...
 
+    async def first_token_logprobs(
+        self, prompts: Sequence[NDArray[np.float32]], token_ids: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """How probable each token is as the first after each prompt, asked in one call: natural logarithms.
+
+        No temperature. A server that does not tell all of them tells the lowest value it knows in their place. Errors
+        and cancellation as `generate`. Shapes: -> (len(prompts), len(token_ids)) float32, finite.
+        """
+        ...
+
     async def check(self) -> None:
         """A canary generation: returns when the model really answers.
 

@@ -21,9 +21,14 @@ class PromptMaker:
         soft_tokens: SoftTokenTable,
     ) -> None:
         self._template = template
-        self._encoder = encoder
+        self.encoder = encoder
+        """The LLM's own tokenizer, as prompts use it."""
         self._token_embeddings = token_embeddings
         self._soft_tokens = soft_tokens
+
+    def asking(self, template: PromptTemplate) -> "PromptMaker":
+        """The maker of other prompts, from the same tokenizer and tables."""
+        return PromptMaker(template, self.encoder, self._token_embeddings, self._soft_tokens)
 
     def embeds(self, item: Item, evidence: Evidence) -> NDArray[np.float32]:
         """The prompt, (seq, hidden_size) float32, finite."""
@@ -34,4 +39,4 @@ class PromptMaker:
             "user": self._soft_tokens.lookup("user", evidence.user.tokens),
             "item": self._soft_tokens.lookup("item", evidence.item.tokens),
         }
-        return embed_prompt(self._encoder.encode(prompt), self._token_embeddings, soft)
+        return embed_prompt(self.encoder.encode(prompt), self._token_embeddings, soft)

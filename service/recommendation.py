@@ -1,10 +1,11 @@
 """Recommendations as values: what is wanted, and what is answered."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from model_store.types import ItemId, UserId
-from service.types import Fallback, LabelledTokens
+from service.types import Candidates, Fallback, LabelledTokens
 
 Rerank = Literal["none", "llm"]
 
@@ -35,6 +36,19 @@ class Wanted:
     diversity: float = 0.0
     """Weight of being unlike what stands above, 0 to 1 (see `service.diversity`)."""
     rerank: Rerank = "none"
+    deadline_s: float = 5.0
+    """How long the language model may take, where it is asked."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates in the order in which they shall come, and how they came by it."""
+
+    candidates: Candidates
+    llm_scores: Mapping[int, float] = field(default_factory=dict)
+    """By item row: what the language model thinks of those that it judged."""
+    fallback: Fallback | None = None
+    """Why it judged none although it was asked to."""
 
 
 class RecommendedItem(NamedTuple):

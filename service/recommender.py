@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,8 @@ from service.feedback_types import Served
 from service.interfaces import FeedbackLog
 from service.item_search import ItemSearch
 from service.popular_items import PopularItems
-from service.recommendation import CategoryFilter, Recommendation, RecommendedItem, Wanted
+from service.recommendation import CategoryFilter, Ranking, Recommendation, RecommendedItem, Wanted
+from service.reranker import Reranker
 from service.telemetry import Telemetry
 from service.types import Candidates, Fallback, Stranger, Subject
 from service.users import Users
@@ -43,10 +45,11 @@ class Recommender:
         item_vectors: NDArray[np.float32],
         labels: Labels,
         item_search: ItemSearch,
+        reranker: Reranker | None,
         feedback_log: FeedbackLog,
         telemetry: Telemetry,
     ) -> None:
-        """Shapes: item_vectors (num_items, dim_graph)."""
+        """Shapes: item_vectors (num_items, dim_graph). Without `reranker` no language model is asked."""
         self._version = version
         self._users = users
         self._item_ids = catalog.ids
@@ -56,6 +59,7 @@ class Recommender:
         self._popular = PopularItems(catalog.popularity)
         self._labels = labels
         self._item_search = item_search
+        self._reranker = reranker
         self._feedback_log = feedback_log
         self._telemetry = telemetry
 
@@ -66,8 +70,11 @@ class Recommender:
             with self._telemetry.stage("tokens", timings_ms):
                 whom = await self._users.subject_or_stranger(user_id, history)
             with self._telemetry.stage("retrieval", timings_ms):
-                ranked = await self._ranked(whom, wanted)
-            return self._answer(whom, ranked, wanted, timings_ms)
+                ranking = Ranking(await self._ranked(whom, wanted))
+            if wanted.rerank == "llm":
+                with self._telemetry.stage("rerank", timings_ms):
+                    ranking = await self._reranked(whom, ranking.candidates, wanted)
+            return self._answer(whom, ranking, wanted, timings_ms)
 
     async def recommend_many(self, user_ids: Sequence[UserId], wanted: Wanted) -> tuple[Recommendation, ...]:
         """What `recommend` answers for each user, in order: one look-up of tokens and one search for all of them."""
@@ -77,17 +84,24 @@ class Recommender:
                 many = await self._users.subjects(user_ids)
             with self._telemetry.stage("retrieval", timings_ms):
                 rankings = await self._ranked_many(many, wanted)
-            answers = zip(many, rankings, strict=True)
-            return tuple([self._answer(whom, ranked, wanted, timings_ms) for whom, ranked in answers])
+            answers = zip(many, map(Ranking, rankings), strict=True)
+            return tuple([self._answer(whom, ranking, wanted, timings_ms) for whom, ranking in answers])
 
     async def _ranked(self, whom: Subject | Stranger, wanted: Wanted) -> Candidates:
+        depth = self._depth(wanted)
         exclude_rows, allowed = self._exclude_rows(whom, wanted), self._allowed(wanted)
         if isinstance(whom, Stranger):
-            return self._popular.best(_depth(wanted), exclude_rows, allowed)
-        return await self._item_search.nearest(whom.vector, _depth(wanted), exclude_rows, allowed)
+            return self._popular.best(depth, exclude_rows, allowed)
+        return await self._item_search.nearest(whom.vector, depth, exclude_rows, allowed)
+
+    async def _reranked(self, whom: Subject | Stranger, candidates: Candidates, wanted: Wanted) -> Ranking:
+        if isinstance(whom, Subject) and self._reranker is not None:
+            return await self._reranker.rerank(whom, candidates, deadline_s=wanted.deadline_s)
+        why = "the service runs without a language model" if self._reranker is None else "nothing is known of the user"
+        return Ranking(candidates, fallback=Fallback("no_rerank", why))
 
     async def _ranked_many(self, many: Sequence[Subject | Stranger], wanted: Wanted) -> list[Candidates]:
-        depth, allowed = _depth(wanted), self._allowed(wanted)
+        depth, allowed = self._depth(wanted), self._allowed(wanted)
         known = [whom for whom in many if isinstance(whom, Subject)]
         found = await self._item_search.nearest_many(
             [subject.vector for subject in known],
@@ -113,13 +127,15 @@ class Recommender:
         return None if wanted.categories == _EVERY_ITEM else self._categories.allowed(wanted.categories)
 
     def _answer(
-        self, whom: Subject | Stranger, ranked: Candidates, wanted: Wanted, timings_ms: dict[str, float]
+        self, whom: Subject | Stranger, ranking: Ranking, wanted: Wanted, timings_ms: dict[str, float]
     ) -> Recommendation:
         if wanted.diversity:
-            ranked = self._diversified(ranked, wanted)
+            ranking = replace(ranking, candidates=self._diversified(ranking.candidates, wanted))
+        ranked = ranking.candidates
         page = slice(wanted.offset, wanted.offset + wanted.k)
-        items = tuple(map(self._item, ranked.rows[page].tolist(), ranked.scores[page].tolist()))
-        fallbacks = tuple(self._fallbacks(whom, ranked, wanted))
+        rows, scores = ranked.rows[page].tolist(), ranked.scores[page].tolist()
+        items = tuple(map(self._item, rows, scores, map(ranking.llm_scores.get, rows)))
+        fallbacks = tuple(self._fallbacks(whom, ranking, wanted))
         for fallback in fallbacks:
             self._telemetry.count_fallback(fallback.reason)
         recommendation_id = secrets.token_urlsafe(_ID_BYTES)
@@ -136,15 +152,13 @@ class Recommender:
             timings_ms=timings_ms,
         )
 
-    def _fallbacks(self, whom: Subject | Stranger, ranked: Candidates, wanted: Wanted) -> list[Fallback]:
-        told = [] if whom.fallback is None else [whom.fallback]
+    def _fallbacks(self, whom: Subject | Stranger, ranking: Ranking, wanted: Wanted) -> list[Fallback]:
+        told = [fallback for fallback in (whom.fallback, ranking.fallback) if fallback is not None]
         if wanted.categories != _EVERY_ITEM and (unknown := self._categories.unknown(wanted.categories)):
             # a misspelt name would otherwise filter in silence
             told.append(Fallback("unknown_category", f"no item has {', '.join(map(repr, unknown))}"))
-        if wanted.rerank == "llm":
-            told.append(Fallback("no_rerank", "this version of the service does not ask the language model"))
-        if len(ranked.rows) <= wanted.offset:
-            told.append(Fallback("empty", _why_empty(ranked, wanted)))
+        if len(ranking.candidates.rows) <= wanted.offset:
+            told.append(Fallback("empty", _why_empty(ranking.candidates, wanted)))
         return told
 
     def _diversified(self, ranked: Candidates, wanted: Wanted) -> Candidates:
@@ -155,15 +169,14 @@ class Recommender:
         order = np.concatenate([order, np.arange(len(pool), len(ranked.rows))])
         return Candidates(ranked.rows[order], ranked.scores[order])
 
-    def _item(self, row: int, score: float) -> RecommendedItem:
+    def _depth(self, wanted: Wanted) -> int:
+        """Items of the ranking that are needed to answer."""
+        judged = self._reranker.max_items if wanted.rerank == "llm" and self._reranker is not None else 0
+        return max(wanted.offset + wanted.k, _DIVERSITY_POOL if wanted.diversity else 0, judged)
+
+    def _item(self, row: int, score: float, llm_score: float | None) -> RecommendedItem:
         item = self._catalog_item(row)
-        return RecommendedItem(item.item_id, item.title, score, item.categories)
-
-
-def _depth(wanted: Wanted) -> int:
-    """Items of the ranking that are needed to answer."""
-    page_end = wanted.offset + wanted.k
-    return max(page_end, _DIVERSITY_POOL) if wanted.diversity else page_end
+        return RecommendedItem(item.item_id, item.title, score, item.categories, llm_score)
 
 
 def _why_empty(ranked: Candidates, wanted: Wanted) -> str:

@@ -93,6 +93,9 @@ class Settings:
     llm_max_prompts: Annotated[
         int, About("Prompts at work or waiting at most; beyond, requests are told to come back (429).", 1, 10_000)
     ] = 64
+    rerank_items: Annotated[
+        int, About("Candidates that the LLM judges where a request asks it to rerank; each is one prompt.", 1, 100)
+    ] = 20
     max_tokens: Annotated[int, About("Tokens an explanation may have when the request does not say.", 1, 256)] = 64
     api_keys: Annotated[
         str, About("Who may ask: NAME:SCOPES:SHA256 for each key, as `beat-serve new-key` prints it; empty: anybody.")

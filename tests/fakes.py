@@ -1,7 +1,7 @@
 """Small stand-ins for the three seams. They obey the same contract tests as the real adapters."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ class FakeLanguageModel:
     """Writes `text` word by word until `max_tokens`; raises `fault` instead while there is one.
 
     `next_texts` are written before it, one to a prompt; `word_s` is what each word takes, and none is written while
-    `go_on` is cleared; `left` counts callers who
-    were cancelled or closed their stream before its end.
+    `go_on` is cleared; `left` counts callers who were cancelled or closed their stream before its end. `likes` says
+    how gladly it answers a prompt with the first token asked about; `judged` are the prompts of the last such question.
     """
 
     def __init__(self, text: str = "Because it is like what you enjoyed.") -> None:
@@ -31,6 +31,8 @@ class FakeLanguageModel:
         self.prompts: list[NDArray[np.float32]] = []
         self.sampling: list[tuple[float, int | None]] = []
         self.left = 0
+        self.likes: Callable[[NDArray[np.float32]], float] = lambda prompt_embeds: float(prompt_embeds.mean())
+        self.judged: list[NDArray[np.float32]] = []
         self.closed = False
 
     async def generate(
@@ -72,6 +74,23 @@ class FakeLanguageModel:
         except (asyncio.CancelledError, GeneratorExit):
             self.left += 1
             raise
+
+    async def first_token_logprobs(
+        self, prompts: Sequence[NDArray[np.float32]], token_ids: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """The first token asked about is the likelier the more the prompt is liked; the others the less."""
+        if self.fault is not None:
+            raise self.fault
+        self.judged = list(prompts)
+        try:
+            await self.go_on.wait()
+        except asyncio.CancelledError:
+            self.left += 1
+            raise
+        liked = np.array([self.likes(prompt_embeds) for prompt_embeds in prompts])
+        logprobs = np.tile(-np.logaddexp(0, liked)[:, None], len(token_ids))
+        logprobs[:, 0] = -np.logaddexp(0, -liked)
+        return logprobs.astype(np.float32)
 
     async def check(self) -> None:
         await asyncio.sleep(self.check_s)

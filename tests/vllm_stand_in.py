@@ -40,6 +40,8 @@ class VllmStandIn:
         self.raw_answer: bytes | None = None
         self.breaks_off_after: int | None = None
         """Chunks of a stream after which the connection ends."""
+        self.tells_asked_tokens = True
+        """Whether it knows `logprob_token_ids`."""
         self.ends_at_once: int | None = None
         """Length of the prompts to which it answers with nothing, being well."""
 
@@ -94,7 +96,16 @@ class VllmStandIn:
         written = written[: body["max_tokens"]]
         finish_reason = "stop" if written[-1] == self._eos else "length"
         text = self._tokenizer.decode(written, skip_special_tokens=True)
-        return {"index": index, "text": text, "token_ids": written, "finish_reason": finish_reason}
+        choice = {"index": index, "text": text, "token_ids": written, "finish_reason": finish_reason}
+        return choice | ({"logprobs": self._logprobs(embeds, body)} if "logprobs" in body else {})
+
+    def _logprobs(self, embeds: torch.Tensor, body: dict[str, Any]) -> dict[str, Any]:
+        """Of the first token: the most probable one and those asked for, else the most probable ones, by their ids."""
+        table = torch.from_numpy(self._embeddings.rows(range(self._embeddings.vocab_size)))
+        logprobs = torch.log_softmax(table @ embeds.mean(0), -1)
+        asked = body.get("logprob_token_ids") if self.tells_asked_tokens else None
+        told = [int(logprobs.argmax()), *(asked or logprobs.topk(body["logprobs"]).indices.tolist())]
+        return {"top_logprobs": [{f"token_id:{token_id}": float(logprobs[token_id]) for token_id in told}]}
 
 
 def _tensor(text: str) -> torch.Tensor:

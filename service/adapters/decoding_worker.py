@@ -140,6 +140,10 @@ class DecodingWorker:
                 row.settle(LanguageModelUnavailable("it computed values that are not finite"))
                 row.finish_reason = "stop"
                 continue
+            if row.asked_ids:
+                row.first_logprobs = torch.log_softmax(row_logits, -1)[list(row.asked_ids)].tolist()
+                row.finish("stop", self._tokenizer)
+                continue
             token_id = greedy if row.temperature <= 0 else _sampled(row_logits, row.temperature, row.generator)
             if token_id in self._eos_token_ids:
                 row.finish("stop", self._tokenizer)

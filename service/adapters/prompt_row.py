@@ -28,6 +28,10 @@ class PromptRow:
     generator: torch.Generator | None
     answer: "asyncio.Future[Generation]"
     on_text: Callable[[str], None] | None = None
+    asked_ids: tuple[int, ...] = ()
+    """Tokens whose log-probabilities as the first are asked for: then nothing is written."""
+    first_logprobs: list[float] = field(default_factory=list)
+    """What was asked for, in the order of `asked_ids`; there once `answer` is."""
     token_ids: list[int] = field(default_factory=list)
     finish_reason: FinishReason | None = None
 

@@ -100,6 +100,19 @@ class TransformersModel:
         finally:
             row.answer.cancel()  # without effect on a settled one; else the worker drops the row at the next token
 
+    async def first_token_logprobs(
+        self, prompts: Sequence[NDArray[np.float32]], token_ids: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """As LanguageModel.first_token_logprobs. Each prompt has a slot as if it were to be continued.
+
+        So they queue with everybody's, and what a caller who leaves still waits for is never computed.
+        """
+        rows = [self._row(prompt_embeds, 1, asked_ids=tuple(token_ids)) for prompt_embeds in prompts]
+        self._worker.submit(rows)
+        await self._answers(rows)
+        logprobs = np.array([row.first_logprobs for row in rows], np.float32)
+        return logprobs.reshape(len(prompts), len(token_ids))
+
     async def check(self) -> None:
         """As LanguageModel.check; the first time with the parity test.
 
@@ -126,9 +139,11 @@ class TransformersModel:
         self,
         prompt_embeds: NDArray[np.float32],
         max_tokens: int,
-        temperature: float,
-        seed: int | None,
+        temperature: float = 0.0,
+        seed: int | None = None,
+        *,
         on_text: Callable[[str], None] | None = None,
+        asked_ids: tuple[int, ...] = (),
     ) -> PromptRow:
         check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
         room = self._worker.decoder.capacity - len(prompt_embeds)
@@ -138,7 +153,8 @@ class TransformersModel:
             )
         generator = None if seed is None else torch.Generator(self._worker.decoder.device).manual_seed(seed)
         answer: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
-        return PromptRow(prompt_embeds, max(1, min(max_tokens, room)), temperature, generator, answer, on_text)
+        tokens = max(1, min(max_tokens, room))
+        return PromptRow(prompt_embeds, tokens, temperature, generator, answer, on_text, asked_ids)
 
     async def _answers(self, rows: list[PromptRow]) -> list[Generation]:
         deadline = asyncio.get_running_loop().time() + self._timeout_s

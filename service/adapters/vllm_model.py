@@ -19,6 +19,7 @@ from model_store.language_model_spec import LanguageModelSpec
 from model_store.prompt import PromptEncoder
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.completion_stream import UNKNOWN_FORM, CompletionStream, times_of
+from service.adapters.first_token import asked_for, logprobs_of
 from service.adapters.prompt_embeds import WireDtype, check_prompt_embeds, to_wire
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, Overloaded
 from service.interfaces import TextStream
@@ -112,6 +113,14 @@ class VllmModel:
             await self._answer_canary()
         yield answer
 
+    async def first_token_logprobs(
+        self, prompts: Sequence[NDArray[np.float32]], token_ids: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """As LanguageModel.first_token_logprobs."""
+        body = self._body({"prompt_embeds": self._wire(prompts)}, 1) | asked_for(token_ids)
+        choices, _ = await self._choices(body, len(prompts))
+        return np.stack([logprobs_of(choice, token_ids) for choice in choices])
+
     async def check(self) -> None:
         """As LanguageModel.check; the first time, and after every failure, with the parity test before it.
 
@@ -162,6 +171,11 @@ class VllmModel:
 
     async def _complete(self, body: dict[str, object], prompt_tokens: list[int]) -> list[Generation]:
         """The answers to one call, in the order of its prompts, which have these lengths."""
+        choices, times = await self._choices(body, len(prompt_tokens))
+        return [self._generation(choice, count, times) for choice, count in zip(choices, prompt_tokens, strict=True)]
+
+    async def _choices(self, body: dict[str, object], count: int) -> tuple[list[dict[str, Any]], GenerationTimes]:
+        """What the server answered to each of `count` prompts, in their order, and where the call's time went."""
         started = time.perf_counter()
         deadline = asyncio.get_running_loop().time() + self._timeout_s
         response = await self._within(deadline, self._client.post(COMPLETIONS, json=body))
@@ -173,9 +187,9 @@ class VllmModel:
             choices = sorted(found["choices"], key=lambda choice: int(choice["index"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:  # no JSON, no object, no list of objects
             raise LanguageModelUnavailable(UNKNOWN_FORM) from error
-        if len(choices) != len(prompt_tokens):
+        if len(choices) != count:
             raise LanguageModelUnavailable(UNKNOWN_FORM)
-        return [self._generation(choice, count, times) for choice, count in zip(choices, prompt_tokens, strict=True)]
+        return choices, times
 
     async def _within(self, deadline: float, work: Awaitable[_T]) -> _T:
         """What the HTTP client gives before the deadline (of the event loop's clock), its failures as ours."""

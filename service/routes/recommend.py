@@ -1,7 +1,8 @@
 """Routes that rank items: take the request, call one use case, answer."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from service.routes.client_left import CLIENT_CLOSED_REQUEST, while_connected
 from service.routes.json_route import BAD_REQUEST, TOO_LONG, ComponentsDep, JsonRoute, json_response, problems
 from service.schemas.recommend import (
     RecommendBatchRequest,
@@ -21,9 +22,12 @@ _PROBLEMS = problems({413: TOO_LONG, 422: BAD_REQUEST})
     responses=_PROBLEMS,
     summary="Items for a user or a history, best first",
 )
-async def recommend(body: RecommendRequest, parts: ComponentsDep) -> Response:
+async def recommend(body: RecommendRequest, request: Request, parts: ComponentsDep) -> Response:
     """Ranked by the inner product of graph vectors; `fallback` tells what else stands in for what was asked."""
-    recommendation = await parts.recommender.recommend(body.user_id, body.history, body.wanted())
+    recommending = parts.recommender.recommend(body.user_id, body.history, body.wanted())
+    recommendation = await (while_connected(request, recommending) if body.asks_the_model else recommending)
+    if recommendation is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     return json_response(RecommendResponse.of(recommendation))
 
 

@@ -11,6 +11,10 @@ _Text = Annotated[str, Field(strict=True, min_length=1, max_length=256)]
 OutsideId = _Integer | _Text
 """An id as the data set spells it; 42 and "42" mean the same user."""
 
+MAX_DEADLINE_MS = 120_000
+DeadlineMs = Annotated[int, Field(strict=True, ge=1, le=MAX_DEADLINE_MS)]
+"""Milliseconds within which an answer comes, whatever the language model does."""
+
 _LEVELS = ("macro", "micro 1", "micro 2", "micro 3", "micro 4", "micro 5")
 
 

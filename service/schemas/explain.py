@@ -7,11 +7,10 @@ import orjson
 from pydantic import BaseModel, Field, model_validator
 
 from service.explanation import Beginning, Evidence, Explanation, Question, Sampling, TextDelta, TextReplaced
-from service.schemas.common import OutsideId, Token, WireRequest, tokens_json
+from service.schemas.common import DeadlineMs, OutsideId, Token, WireRequest, tokens_json
 from service.schemas.recommend import History
 
 MAX_ITEMS = 32
-MAX_DEADLINE_MS = 120_000
 
 
 class ExplainRequest(WireRequest):
@@ -35,7 +34,7 @@ class ExplainRequest(WireRequest):
     stream: bool = Field(
         False, strict=True, description="Answer with server-sent events: evidence, delta, replace, done, error."
     )
-    deadline_ms: Annotated[int, Field(strict=True, ge=1, le=MAX_DEADLINE_MS)] = Field(
+    deadline_ms: DeadlineMs = Field(
         5_000, description="Milliseconds to wait for the language model; then the template answers."
     )
     tokens_of: OutsideId | None = Field(

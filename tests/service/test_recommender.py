@@ -215,11 +215,3 @@ async def test_a_batch_asks_redis_once(store, redis_server):
         without = (await service.client.post("/recommend/batch", json=body)).json()
     for one, other in zip(with_redis["recommendations"], without["recommendations"], strict=True):
         assert _without_id(one) == _without_id(other)
-
-
-async def test_a_rerank_that_does_not_happen_is_told(service):
-    """The order is that of retrieval, and the answer says so."""
-    plain = await _ask(service, user_id=USER_IDS[0], k=2)
-    asked = await _ask(service, user_id=USER_IDS[0], k=2, rerank="llm")
-    assert _rows(asked) == _rows(plain)
-    assert asked["fallback"].startswith("no_rerank: ")

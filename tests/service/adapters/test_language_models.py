@@ -104,6 +104,31 @@ class TestLanguageModelContract:
         answer = await model.generate(_prompts(6)[0], max_tokens=5, temperature=0.8)
         assert 0 <= answer.completion_tokens <= 5
 
+    async def test_first_tokens_are_judged_together_as_alone(self, model):
+        """Log-probabilities, in the order asked, whatever length the neighbours have."""
+        prompts = _prompts(5, 17, 2, 17, 30, 1)
+        together = await model.first_token_logprobs(prompts, [65, 70, 65])
+        assert together.shape == (6, 3)
+        assert together.dtype == np.float32
+        assert (together <= 0).all()
+        assert np.isfinite(together).all()
+        assert len({*together[:, 0].tolist()}) > 1
+        for row, prompt in enumerate(prompts):
+            alone = await model.first_token_logprobs([prompt], [65, 70, 65])
+            assert together[row] == pytest.approx(alone[0], abs=1e-4)
+
+    async def test_judging_leaves_texts_as_they_are(self, model):
+        """Prompts judged while others are written change neither."""
+        prompts = _prompts(6, 9, 12, 4)
+        texts = [await model.generate(prompt, max_tokens=12) for prompt in prompts]
+        judged = await model.first_token_logprobs(prompts, [65, 70])
+        *written, judged_beside = await asyncio.gather(
+            *(model.generate(prompt, max_tokens=12) for prompt in prompts),
+            model.first_token_logprobs(prompts, [65, 70]),
+        )
+        assert written == texts
+        assert judged_beside == pytest.approx(judged, abs=1e-4)
+
     async def test_a_caller_who_leaves_harms_nobody(self, model):
         """Of four at once one is cancelled: the others' answers are whole."""
         prompts = _prompts(6, 7, 8, 9)

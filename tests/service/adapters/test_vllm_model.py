@@ -74,6 +74,25 @@ async def test_what_could_harm_the_server_is_never_sent(model, server, bad):
     assert server.bodies == []
 
 
+async def test_first_tokens_are_asked_for_by_id_in_one_call(model, server):
+    """One token a prompt, and those log-probabilities that are wanted, however improbable."""
+    told = await model.first_token_logprobs([_prompt(5), _prompt(9)], [65, 70])
+    (body,) = server.bodies
+    assert (body["max_tokens"], body["logprob_token_ids"], len(body["prompt_embeds"])) == (1, [65, 70], 2)
+    server.tells_asked_tokens = False  # an older server: only the most probable ones
+    most_probable = await model.first_token_logprobs([_prompt(5), _prompt(9)], [65, 70])
+    assert (most_probable >= told).all()
+    assert (most_probable > told).any()
+
+
+@pytest.mark.parametrize("status", [500, 400])
+async def test_judging_fails_as_writing_does(model, server, status):
+    """By the errors that the breaker knows."""
+    server.status = status
+    with pytest.raises(LanguageModelUnavailable):
+        await model.first_token_logprobs([_prompt()], [65])
+
+
 async def test_a_slow_server_is_a_timeout(model, server):
     """Half a second was allowed."""
     server.delay_s = 30
