@@ -104,7 +104,6 @@ def build_components(
     evidence = _evidence(artifact, labels)
     prompts = _prompts(artifact) if engine else None
     reranker = _reranker(settings, artifact, evidence, prompts, engine) if engine and prompts else None
-    recommender = _recommender(settings, artifact, users, labels, reranker, feedback, telemetry)
     explainer = Explainer(
         version=artifact.version,
         users=users,
@@ -114,6 +113,7 @@ def build_components(
         max_tokens=settings.max_tokens,
         telemetry=telemetry,
     )
+    recommender = _recommender(settings, artifact, users, labels, reranker, explainer, feedback, telemetry)
     directory = _directory(artifact, users, labels)
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
     return Components(
@@ -200,6 +200,7 @@ def _recommender(
     users: Users,
     labels: Labels,
     reranker: Reranker | None,
+    explainer: Explainer,
     feedback: Feedback,
     telemetry: Telemetry,
 ) -> Recommender:
@@ -211,6 +212,7 @@ def _recommender(
         labels=labels,
         item_search=ItemSearch(_retriever(settings, artifact), artifact.embeddings.dim_graph),
         reranker=reranker,
+        explainer=explainer,
         feedback_log=feedback.log,
         telemetry=telemetry,
     )

@@ -4,17 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from model_store.catalog import Catalog
-from model_store.errors import UnknownId
-from model_store.types import ItemId
+from model_store.types import BehaviorTokens, ItemId
 from service import grounding
-from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, UnknownItem
+from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, Overloaded
 from service.evidence import EvidenceSelector
-from service.explanation import Beginning, Explanation, KeptText, Question, TextDelta, TextReplaced, Usage
+from service.explanation import Beginning, Explanation, KeptText, Question, Sampling, TextDelta, TextReplaced, Usage
 from service.flights import Flight
+from service.rows import item_row
 from service.telemetry import Telemetry
 from service.types import FinishReason, Source, Subject
 from service.users import Users
@@ -34,12 +34,12 @@ class Prepared:
     briefs: tuple[Brief, ...]
     kept: tuple[KeptText | None, ...]
     """Texts of the cache, one for each brief."""
-    fallback: str | None
-    """Why nothing new can be written now; None when it can."""
     started: float
     """When it was asked, and until when (both by time.perf_counter) it is to be answered."""
     deadline: float
     timings_ms: dict[str, float]
+    fallback: str | None = None
+    """Why nothing new can be written now; None when it can."""
 
     @property
     def at_once(self) -> bool:
@@ -77,21 +77,33 @@ class Explainer:
     async def prepare(self, question: Question) -> Prepared:
         """Subject, evidence and kept texts. Raises UnknownUser, UnknownHistory, UnknownItem, Overloaded."""
         started, timings_ms = time.perf_counter(), dict.fromkeys(_STAGES, 0.0)
-        rows = [self._item_row(item_id) for item_id in question.item_ids]
+        rows = [item_row(self._catalog.ids, item_id) for item_id in question.item_ids]
         with self._telemetry.stage("tokens", timings_ms):
             subject = await self._users.subject(question.user_id, question.history)
             tokens = subject.tokens
             if question.tokens_of is not None:
                 tokens = await self._users.tokens(self._users.row(question.tokens_of))
         with self._telemetry.stage("retrieval", timings_ms):
-            briefs = tuple(
-                Brief(self._catalog.item(row), self._evidence.select(tokens, subject.history, row), question.sampling)
-                for row in rows
-            )
-        kept = await self._writer.kept(briefs) if self._writer else [None] * len(briefs)
-        missing = [brief for brief, text in zip(briefs, kept, strict=True) if text is None]
-        deadline = started + question.deadline_s
-        return Prepared(subject, briefs, tuple(kept), self._closed(missing), started, deadline, timings_ms)
+            briefs = self._briefs(subject, tokens, rows, question.sampling)
+        prepared = await self._prepared(subject, briefs, started, question.deadline_s, timings_ms)
+        return replace(prepared, fallback=self._closed(prepared))
+
+    async def explain_items(
+        self, subject: Subject, item_ids: Sequence[ItemId], *, deadline_s: float
+    ) -> list[Explanation]:
+        """Explanations of items for a subject that is known already, such as those just recommended.
+
+        Nothing is refused: where the language model has no room, the template answers.
+        """
+        started, timings_ms = time.perf_counter(), dict.fromkeys(_STAGES, 0.0)
+        rows = [item_row(self._catalog.ids, item_id) for item_id in item_ids]
+        with self._telemetry.stage("retrieval", timings_ms):
+            briefs = self._briefs(subject, subject.tokens, rows, Sampling(self.max_tokens))
+        prepared = await self._prepared(subject, briefs, started, deadline_s, timings_ms)
+        try:
+            return await self.explain(replace(prepared, fallback=self._closed(prepared)))
+        except Overloaded as error:
+            return await self.explain(replace(prepared, fallback=f"overloaded: {error}"))
 
     async def explain(self, prepared: Prepared) -> list[Explanation]:
         """The explanations, in the order of the question's items. Raises Overloaded."""
@@ -136,16 +148,30 @@ class Explainer:
         item, evidence = brief.item, brief.evidence
         return Beginning(subject.user_id, item.item_id, item.title, evidence, self._version, subject.unknown_items)
 
-    def _item_row(self, item_id: ItemId) -> int:
-        try:
-            return self._catalog.ids.to_row(item_id)
-        except UnknownId as error:
-            raise UnknownItem(item_id) from error
+    def _briefs(
+        self, subject: Subject, tokens: BehaviorTokens, rows: Sequence[int], sampling: Sampling
+    ) -> tuple[Brief, ...]:
+        return tuple(
+            Brief(self._catalog.item(row), self._evidence.select(tokens, subject.history, row), sampling)
+            for row in rows
+        )
 
-    def _closed(self, missing: Sequence[Brief]) -> str | None:
-        """Why nothing can be written for these briefs now; None when it can. Raises Overloaded."""
+    async def _prepared(
+        self,
+        subject: Subject,
+        briefs: tuple[Brief, ...],
+        started: float,
+        deadline_s: float,
+        timings_ms: dict[str, float],
+    ) -> Prepared:
+        kept = await self._writer.kept(briefs) if self._writer else [None] * len(briefs)
+        return Prepared(subject, briefs, tuple(kept), started, started + deadline_s, timings_ms)
+
+    def _closed(self, prepared: Prepared) -> str | None:
+        """Why no text that is missing can be written now; None when it can. Raises Overloaded."""
         if self._writer is None:
             return _NO_LANGUAGE_MODEL
+        missing = [brief for brief, text in zip(prepared.briefs, prepared.kept, strict=True) if text is None]
         try:
             self._writer.refuse_unless_open(missing)
         except NotReady as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from model_store.types import ItemId, UserId
+from service.explanation import Explanation
 from service.types import Candidates, Fallback, LabelledTokens
 
 Rerank = Literal["none", "llm"]
@@ -36,6 +37,8 @@ class Wanted:
     diversity: float = 0.0
     """Weight of being unlike what stands above, 0 to 1 (see `service.diversity`)."""
     rerank: Rerank = "none"
+    explain: int = 0
+    """Items of the answer that are explained, the first ones."""
     deadline_s: float = 5.0
     """How long the language model may take, where it is asked."""
 
@@ -64,6 +67,8 @@ class RecommendedItem(NamedTuple):
     categories: tuple[str, ...]
     llm_score: float | None = None
     """log P(Yes) - log P(No) where the language model judged the item."""
+    explanation: Explanation | None = None
+    """Where one was asked for."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The use case behind POST /recommend."""
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,6 +14,7 @@ from model_store.types import ItemId, UserId
 from service.category_index import CategoryIndex
 from service.diversity import maximal_marginal_relevance
 from service.evidence import Labels
+from service.explainer import Explainer
 from service.feedback_types import Served
 from service.interfaces import FeedbackLog
 from service.item_search import ItemSearch
@@ -46,6 +48,7 @@ class Recommender:
         labels: Labels,
         item_search: ItemSearch,
         reranker: Reranker | None,
+        explainer: Explainer,
         feedback_log: FeedbackLog,
         telemetry: Telemetry,
     ) -> None:
@@ -60,12 +63,14 @@ class Recommender:
         self._labels = labels
         self._item_search = item_search
         self._reranker = reranker
+        self._explainer = explainer
         self._feedback_log = feedback_log
         self._telemetry = telemetry
 
     async def recommend(self, user_id: UserId | None, history: Sequence[ItemId], wanted: Wanted) -> Recommendation:
         """The items wanted, for the user, the history, or both (see Users.subject); popular ones for a stranger."""
         timings_ms: dict[str, float] = {}
+        deadline = time.perf_counter() + wanted.deadline_s
         with self._telemetry.stage("total", timings_ms):
             with self._telemetry.stage("tokens", timings_ms):
                 whom = await self._users.subject_or_stranger(user_id, history)
@@ -74,7 +79,11 @@ class Recommender:
             if wanted.rerank == "llm":
                 with self._telemetry.stage("rerank", timings_ms):
                     ranking = await self._reranked(whom, ranking.candidates, wanted)
-            return self._answer(whom, ranking, wanted, timings_ms)
+            recommendation = self._answer(whom, ranking, wanted, timings_ms)
+            if wanted.explain and isinstance(whom, Subject):
+                left_s = max(0.0, deadline - time.perf_counter())
+                recommendation = await self._explained(whom, recommendation, wanted.explain, left_s)
+            return recommendation
 
     async def recommend_many(self, user_ids: Sequence[UserId], wanted: Wanted) -> tuple[Recommendation, ...]:
         """What `recommend` answers for each user, in order: one look-up of tokens and one search for all of them."""
@@ -96,7 +105,8 @@ class Recommender:
 
     async def _reranked(self, whom: Subject | Stranger, candidates: Candidates, wanted: Wanted) -> Ranking:
         if isinstance(whom, Subject) and self._reranker is not None:
-            return await self._reranker.rerank(whom, candidates, deadline_s=wanted.deadline_s)
+            deadline_s = wanted.deadline_s / 2 if wanted.explain else wanted.deadline_s  # half of it is for words
+            return await self._reranker.rerank(whom, candidates, deadline_s=deadline_s)
         why = "the service runs without a language model" if self._reranker is None else "nothing is known of the user"
         return Ranking(candidates, fallback=Fallback("no_rerank", why))
 
@@ -116,6 +126,16 @@ class Recommender:
             else self._popular.best(depth, self._exclude_rows(whom, wanted), allowed)
             for whom in many
         ]
+
+    async def _explained(
+        self, subject: Subject, recommendation: Recommendation, count: int, deadline_s: float
+    ) -> Recommendation:
+        first, others = recommendation.items[:count], recommendation.items[count:]
+        item_ids = [item.item_id for item in first]
+        explanations = await self._explainer.explain_items(subject, item_ids, deadline_s=deadline_s)
+        pairs = zip(first, explanations, strict=True)
+        explained = tuple([item._replace(explanation=explanation) for item, explanation in pairs])
+        return replace(recommendation, items=explained + others)
 
     def _exclude_rows(self, whom: Subject | Stranger, wanted: Wanted) -> NDArray[np.integer]:
         seen = whom.seen if isinstance(whom, Subject) and wanted.exclude_seen else _NO_ROWS

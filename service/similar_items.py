@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from model_store.catalog import Catalog
 from model_store.embeddings import NodeEmbeddings
-from model_store.errors import UnknownId
 from model_store.types import ItemId
-from service.errors import UnknownItem
+from service.rows import item_row
 from service.types import Neighbours, SimilarItem
 
 _BLOCKING_ITEMS = 50_000
@@ -27,10 +26,7 @@ class SimilarItems:
 
     async def of(self, item_id: ItemId, k: int) -> Neighbours:
         """The k closest items, closest first, those that point away left out. Raises UnknownItem."""
-        try:
-            row = self._catalog.ids.to_row(item_id)
-        except UnknownId as error:
-            raise UnknownItem(item_id) from error
+        row = item_row(self._catalog.ids, item_id)
         if len(self._catalog) > _BLOCKING_ITEMS:
             return await asyncio.to_thread(self._closest, row, k)
         return self._closest(row, k)

@@ -15,6 +15,7 @@ from service.errors import UnknownHistory, UnknownUser
 from service.feedback_types import FeedbackEvent
 from service.interfaces import TokenCache
 from service.recent_events import RecentEvents, disliked, liked
+from service.rows import user_row
 from service.types import Fallback, Stranger, Subject
 
 _NO_ROWS = np.empty(0, np.int32)
@@ -81,10 +82,7 @@ class Users:
 
     def row(self, user_id: UserId) -> int:
         """The user's matrix row. Raises UnknownUser."""
-        try:
-            return self._ids.to_row(user_id)
-        except UnknownId as error:
-            raise UnknownUser(user_id) from error
+        return user_row(self._ids, user_id)
 
     async def tokens(self, row: int) -> BehaviorTokens:
         """The user's trained tokens; on a miss the cache learns them without being waited for."""

@@ -11,6 +11,17 @@ _Text = Annotated[str, Field(strict=True, min_length=1, max_length=256)]
 OutsideId = _Integer | _Text
 """An id as the data set spells it; 42 and "42" mean the same user."""
 
+MAX_HISTORY = 500
+History = Annotated[
+    tuple[OutsideId, ...],
+    Field(
+        max_length=MAX_HISTORY,
+        description="Items lately had, newest last: alone an anonymous session, with a user_id what came after the "
+        "training data. Items that the model does not know are ignored and told.",
+        examples=[[50, 172]],
+    ),
+]
+
 MAX_DEADLINE_MS = 120_000
 DeadlineMs = Annotated[int, Field(strict=True, ge=1, le=MAX_DEADLINE_MS)]
 """Milliseconds within which an answer comes, whatever the language model does."""

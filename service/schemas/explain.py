@@ -7,8 +7,7 @@ import orjson
 from pydantic import BaseModel, Field, model_validator
 
 from service.explanation import Beginning, Evidence, Explanation, Question, Sampling, TextDelta, TextReplaced
-from service.schemas.common import DeadlineMs, OutsideId, Token, WireRequest, tokens_json
-from service.schemas.recommend import History
+from service.schemas.common import DeadlineMs, History, OutsideId, Token, WireRequest, tokens_json
 
 MAX_ITEMS = 32
 
@@ -97,6 +96,18 @@ class UsageModel(BaseModel):
     completion_tokens: int
 
 
+class ExplanationModel(BaseModel):
+    """An explanation within an answer that says whom and which item it is about."""
+
+    text: str
+    source: Literal["llm", "cache", "template"] = Field(description="Who wrote the text.")
+    fallback: str | None = Field(description="Why the template speaks: a word, then a sentence; null if it does not.")
+    evidence: EvidenceModel
+    usage: UsageModel
+    finish_reason: Literal["stop", "length"]
+    timings_ms: dict[str, float]
+
+
 class ExplainResponse(BaseModel):
     """Why this item for this user."""
 
@@ -130,6 +141,11 @@ class ExplainManyResponse(BaseModel):
         return {"explanations": [ExplainResponse.of(explanation) for explanation in explanations]}
 
 
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """An ExplanationModel as plain JSON values."""
+    return _text(explanation) | {"evidence": _evidence(explanation.evidence)}
+
+
 def event_of(told: Beginning | TextDelta | TextReplaced | Explanation) -> bytes:
     """One server-sent event of a streamed explanation."""
     match told:
@@ -161,11 +177,14 @@ def _beginning(known: Beginning | Explanation) -> dict[str, Any]:
 
 
 def _end(explanation: Explanation) -> dict[str, Any]:
+    return _text(explanation) | {"model_version": explanation.model_version}
+
+
+def _text(explanation: Explanation) -> dict[str, Any]:
     return {
         "text": explanation.text,
         "source": explanation.source,
         "fallback": explanation.fallback,
-        "model_version": explanation.model_version,
         "usage": {
             "prompt_tokens": explanation.usage.prompt_tokens,
             "completion_tokens": explanation.usage.completion_tokens,

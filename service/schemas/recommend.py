@@ -1,32 +1,25 @@
 """The wire of the routes that rank items."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from service.recommendation import CategoryFilter, Recommendation, RecommendedItem, Wanted
-from service.schemas.common import DeadlineMs, OutsideId, Token, WireRequest, tokens_json
+from service.schemas.common import DeadlineMs, History, OutsideId, Token, WireRequest, tokens_json
+from service.schemas.explain import ExplanationModel, explanation_json
 
 MAX_K = 100
 MAX_OFFSET = 10_000
-MAX_HISTORY = 500
 MAX_EXCLUDE = 1_000
 MAX_BATCH = 256
+MAX_EXPLAINED = 10
 _MAX_CATEGORIES = 32
 
 _Names = Annotated[
     tuple[Annotated[str, Field(strict=True, min_length=1, max_length=256)], ...], Field(max_length=_MAX_CATEGORIES)
 ]
 K = Annotated[int, Field(strict=True, ge=1, le=MAX_K, description="Items at most.")]
-History = Annotated[
-    tuple[OutsideId, ...],
-    Field(
-        max_length=MAX_HISTORY,
-        description="Items lately had, newest last: alone an anonymous session, with a user_id what came after the "
-        "training data. Items that the model does not know are ignored and told.",
-        examples=[[50, 172]],
-    ),
-]
 Exclude = Annotated[tuple[OutsideId, ...], Field(max_length=MAX_EXCLUDE, description="Items that must not come.")]
 ExcludeSeen = Annotated[bool, Field(strict=True, description="Leave out what a user or the history already had.")]
 Diversity = Annotated[
@@ -72,6 +65,9 @@ class RecommendRequest(WireRequest):
         "seconds, and with small models worse than the retrieved order (measured with SmolLM2-135M). "
         "Where it cannot judge in time, the order stays as retrieved and `fallback` says so.",
     )
+    explain: Annotated[int, Field(strict=True, ge=0, le=MAX_EXPLAINED)] = Field(
+        0, description="Items of the answer to explain, the first ones, as /explain does."
+    )
     deadline_ms: DeadlineMs = Field(
         5_000,
         description="Milliseconds to wait for the language model, if it is asked; then the answer does without.",
@@ -80,7 +76,7 @@ class RecommendRequest(WireRequest):
     @property
     def asks_the_model(self) -> bool:
         """Whether the answer may wait for the language model."""
-        return self.rerank == "llm"
+        return self.rerank == "llm" or self.explain > 0
 
     def wanted(self) -> Wanted:
         """What is asked for, apart from whom it is for."""
@@ -92,6 +88,7 @@ class RecommendRequest(WireRequest):
             categories=self.filter.filter(),
             diversity=self.diversity,
             rerank=self.rerank,
+            explain=self.explain,
             deadline_s=self.deadline_ms / 1e3,
         )
 
@@ -131,12 +128,20 @@ class RankedItem(BaseModel):
     llm_score: float | None = Field(description="log P(Yes) - log P(No), where the language model judged the item.")
 
 
+class ExplainedItem(RankedItem):
+    """One recommended item, and why."""
+
+    explanation: ExplanationModel | None = Field(
+        description="Of the first `explain` items; null for the others, and where nothing is known of the user."
+    )
+
+
 class RecommendResponse(BaseModel):
     """Items, best first."""
 
     recommendation_id: str = Field(description="To be sent along with feedback.")
     user_id: int | str | None
-    items: list[RankedItem]
+    items: list[ExplainedItem]
     user_tokens: list[Token] = Field(description="Empty where nothing is known of the user.")
     model_version: str
     unknown_items: list[int | str] = Field(description="Items of the history that the model does not know.")
@@ -150,7 +155,7 @@ class RecommendResponse(BaseModel):
     def of(recommendation: Recommendation) -> dict[str, Any]:
         """The answer as plain JSON values."""
         return {
-            **_user_json(recommendation),
+            **_user_json(recommendation, _explained_json),
             "model_version": recommendation.model_version,
             "unknown_items": recommendation.unknown_items,
             "timings_ms": recommendation.timings_ms,
@@ -178,31 +183,35 @@ class RecommendBatchResponse(BaseModel):
     def of(recommendations: tuple[Recommendation, ...]) -> dict[str, Any]:
         """The answer as plain JSON values."""
         return {
-            "recommendations": [_user_json(recommendation) for recommendation in recommendations],
+            "recommendations": [_user_json(recommendation, _item_json) for recommendation in recommendations],
             "model_version": recommendations[0].model_version,
             "timings_ms": recommendations[0].timings_ms,
         }
 
 
-def _user_json(recommendation: Recommendation) -> dict[str, Any]:
+def _user_json(
+    recommendation: Recommendation, item_json: Callable[[RecommendedItem], dict[str, Any]]
+) -> dict[str, Any]:
     user = recommendation.user
     return {
         "recommendation_id": recommendation.recommendation_id,
         "user_id": recommendation.user_id,
-        "items": _items_json(recommendation.items),
+        "items": [item_json(item) for item in recommendation.items],
         "user_tokens": [] if user is None else tokens_json(user),
         "fallback": "; ".join(map(str, recommendation.fallbacks)) or None,
     }
 
 
-def _items_json(items: tuple[RecommendedItem, ...]) -> list[dict[str, Any]]:
-    return [
-        {
-            "item_id": item.item_id,
-            "title": item.title,
-            "score": item.score,
-            "categories": item.categories,
-            "llm_score": item.llm_score,
-        }
-        for item in items
-    ]
+def _explained_json(item: RecommendedItem) -> dict[str, Any]:
+    explanation = None if item.explanation is None else explanation_json(item.explanation)
+    return _item_json(item) | {"explanation": explanation}
+
+
+def _item_json(item: RecommendedItem) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "title": item.title,
+        "score": item.score,
+        "categories": item.categories,
+        "llm_score": item.llm_score,
+    }

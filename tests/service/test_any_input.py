@@ -34,6 +34,7 @@ NEAR_MISSES = st.fixed_dictionaries(
         "filter": st.dictionaries(st.sampled_from(["any", "all", "none"]), st.lists(NAMES)) | VALUES,
         "diversity": st.floats(-0.1, 1.1) | VALUES,
         "rerank": st.sampled_from(["none", "llm"]) | VALUES,
+        "explain": st.integers(0, 10) | VALUES,
         "deadline_ms": st.integers(1, 100) | VALUES,
     },
 )
