@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -62,6 +62,36 @@ def run(
         from training.run import run as run_stages  # torch: seconds that --help does not pay
 
         run_stages(read_config(config), data, store)
+
+
+@app.command()
+def sweep(
+    config: Annotated[Path, typer.Argument(help="TOML; `beat-train config` shows every key.")],
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE,VALUE as in tokenizer.codebook_size=64,128; several: every combination."),
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Seeds of every combination, as in 0,1,2; the config's unless given.")
+    ] = "",
+    until: Annotated[
+        Literal["report", "tokens"], typer.Option(help="tokens: stop at what is measured without the language model.")
+    ] = "report",
+    data: Data = None,
+    store: Store = DEFAULT_STORE,
+    json_out: Annotated[Path | None, typer.Option("--json", help="File for all runs' figures as JSON.")] = None,
+) -> None:
+    """Run CONFIG with several seeds and settings and print a table of their figures; nothing is published.
+
+    What runs have in common is made once: finished stages are kept as those of `run` are. Exit code 1 if a run failed.
+    """
+    with _one_line_errors():
+        from training.sweep import seeds_of, settings_of, sweep, variants
+
+        chosen = list(variants(read_config(config), settings_of(setting or ()), seeds_of(seeds)))
+        trials = sweep(chosen, data, store, until=until, json_out=json_out)
+        if any(trial.error for trial in trials):
+            raise typer.Exit(FAILED)
 
 
 @app.command()

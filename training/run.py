@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_store.embeddings import NodeEmbeddings
 from model_store.soft_tokens import SoftTokenTable
@@ -39,18 +39,13 @@ STAGES_FOLDER = ".stages"
 """In the store: what finished stages made."""
 
 
-def run(config: RunConfig, folder: Path | None, store: Path) -> None:
-    """Train what the config says on the data in `folder`, and publish it.
+def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool = True) -> dict[str, Any]:
+    """The report of training what the config says on the data in `folder`, once it is published.
 
     What an earlier run left in the store's stage cache is used again. ConfigError, DataError, ModelStoreError.
     """
     cache = StageCache(store / STAGES_FOLDER)
-    prepared = prepare(config, folder)
-    vectors = vectors_stage(config, prepared, cache)
-    graph = embeddings_of(vectors)
-    tokens = tokenizer_stage(prepared, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
-    tokenizer = trained_tokenizer_of(tokens, graph)
-    figures = figures_of_tokens(config, prepared, tokenizer, tokens.facts["key"], cache)
+    prepared, vectors, tokens, tokenizer, figures = measured_tokens(config, folder, cache)
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
     train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
@@ -75,8 +70,33 @@ def run(config: RunConfig, folder: Path | None, store: Path) -> None:
         "control_losses": controls.losses,
         "token_map": token_map(tokenizer.embeddings, tokenizer.item_codes, tokenizer.vocabulary, config.seed),
     }
+    if not to_publish:
+        return report
     published = _publish(config, store, prepared, tokenizer, workshop, table, report, controls.sources)
     console.print(f"[green]published[/green] {published} in {store}")
+    return report
+
+
+class MeasuredTokens(NamedTuple):
+    """What a run has before the LLM is opened."""
+
+    prepared: Prepared
+    vectors: StageOutput
+    tokens: StageOutput
+    tokenizer: TrainedTokenizer
+    figures: dict[str, Any]
+    """As `figures_of_tokens` gives them."""
+
+
+def measured_tokens(config: RunConfig, folder: Path | None, cache: StageCache) -> MeasuredTokens:
+    """The stages up to the tokens, and what can be measured of those."""
+    prepared = prepare(config, folder)
+    vectors = vectors_stage(config, prepared, cache)
+    graph = embeddings_of(vectors)
+    tokens = tokenizer_stage(prepared, graph, config.tokenizer, config.seed, cache, vectors.facts["key"])
+    tokenizer = trained_tokenizer_of(tokens, graph)
+    figures = figures_of_tokens(config, prepared, tokenizer, tokens.facts["key"], cache)
+    return MeasuredTokens(prepared, vectors, tokens, tokenizer, figures)
 
 
 def figures_of_tokens(
