@@ -10,6 +10,8 @@ from service.gate import Gate
 from service.openapi import Api
 from service.problems import answer_failures
 from service.request_scope import RequestScope
+from service.routes import ROUTERS
+from service.routes.short_way import ShortWay
 from service.shared_parts import make_tracing, rate_limiter
 from service.versions import Versions, VersionScope
 
@@ -32,6 +34,7 @@ def create_app(versions: Versions) -> FastAPI:
     app = Api(admin=keys.guard("admin"), lifespan=lifespan)
     app.state.versions = versions
     answer_failures(app)
+    app.add_middleware(ShortWay, routes=[route for router in ROUTERS for route in router.routes])
     app.add_middleware(VersionScope, versions=versions)  # what is added later is asked earlier
     if settings.api_keys:
         app.add_middleware(Gate, keys=keys, limiter=limiter, telemetry=telemetry)
