@@ -24,7 +24,7 @@ from service.metrics import (
     RedisUse,
     Stage,
 )
-from service.types import FallbackReason, Source
+from service.types import FallbackReason, GenerationTimes, Source
 
 _MAX_SERIES: Final = 1024
 _INTERVAL: Final = ("mean", "low", "high")
@@ -62,8 +62,8 @@ class Telemetry:
         self._load = {outcome: stores.loads.labels(outcome) for outcome in get_args(Outcome)}
         self._breaker = {state: engine.breaker.labels(state) for state in get_args(BreakerState)}
         self.set_breaker("closed")
-        self.on_stage: Callable[[Stage, float, Outcome], None] | None = None
-        """Told of every stage that was timed here, when it ends; for traces."""
+        self.on_stage: Callable[[Stage, float, Outcome, float], None] | None = None
+        """Told of every stage: its seconds, its outcome, and how many seconds ago it ended; for traces."""
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -100,13 +100,19 @@ class Telemetry:
         finally:
             seconds = time.perf_counter() - started
             timings_ms[name] = round(seconds * 1e3, 3)
-            self._stage(name, outcome).observe(seconds)
-            if self.on_stage is not None:
-                self.on_stage(name, seconds, outcome)
+            self.observe_stage(name, seconds, outcome)
 
-    def observe_stage(self, name: Stage, seconds: float, outcome: Outcome = "ok") -> None:
-        """A stage that was timed elsewhere, such as in the engine."""
+    def observe_stage(self, name: Stage, seconds: float, outcome: Outcome = "ok", *, ended_s_ago: float = 0.0) -> None:
+        """A stage that has ended."""
         self._stage(name, outcome).observe(seconds)
+        if self.on_stage is not None:
+            self.on_stage(name, seconds, outcome, ended_s_ago)
+
+    def observe_generation(self, times: GenerationTimes) -> None:
+        """The stages of a generation that ended now, as the engine timed them."""
+        self.observe_stage("queue", times.queue_s, ended_s_ago=times.first_token_s + times.decode_s)
+        self.observe_stage("first_token", times.first_token_s, ended_s_ago=times.decode_s)
+        self.observe_stage("decode", times.decode_s)
 
     def count_fallback(self, reason: FallbackReason) -> None:
         """One recommendation that is not all of what was asked for."""

@@ -180,9 +180,7 @@ class Writer:
 
     def _times_ms(self, generation: Generation) -> dict[str, float]:
         times = generation.times
-        self._telemetry.observe_stage("queue", times.queue_s)
-        self._telemetry.observe_stage("first_token", times.first_token_s)
-        self._telemetry.observe_stage("decode", times.decode_s)
+        self._telemetry.observe_generation(times)
         seconds = {"queue": times.queue_s, "first_token": times.first_token_s, "decode": times.decode_s}
         return {name: round(1e3 * spent_s, 3) for name, spent_s in seconds.items()}
 

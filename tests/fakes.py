@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model_store.types import BehaviorTokens, UserId
 from service.errors import ServiceError
 from service.interfaces import TextStream
-from service.types import Candidates, FinishReason, Generation, Part
+from service.types import Candidates, FinishReason, Generation, GenerationTimes, Part
 
 
 class FakeLanguageModel:
@@ -24,6 +24,7 @@ class FakeLanguageModel:
         self.text = text
         self.next_texts: list[str] = []
         self.word_s = 0.0
+        self.times = GenerationTimes()
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.check_s = 0.0
@@ -70,7 +71,8 @@ class FakeLanguageModel:
                 yield f" {word}" if place else word
             finish_reason: FinishReason = "stop" if len(words) <= max_tokens else "length"
             count = len(written)
-            yield Generation(" ".join(written), tuple(range(count)), finish_reason, len(prompt_embeds), count)
+            token_ids = tuple(range(count))
+            yield Generation(" ".join(written), token_ids, finish_reason, len(prompt_embeds), count, self.times)
         except (asyncio.CancelledError, GeneratorExit):
             self.left += 1
             raise

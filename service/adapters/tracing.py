@@ -40,11 +40,14 @@ class Tracing:
         """The application with every request in a span."""
         return TraceScope(app, self)
 
-    def stage(self, name: str, seconds: float, outcome: str) -> None:
-        """The span of a stage that ended now, under the request of the current task; outside of one there is none."""
+    def stage(self, name: str, seconds: float, outcome: str, ended_s_ago: float) -> None:
+        """The span of a stage that has ended, under the request of the current task; outside of one there is none.
+
+        What several requests wait for stands under the one that began it.
+        """
         if not get_current_span().is_recording():
             return
-        ended = time.time_ns()
+        ended = time.time_ns() - int(ended_s_ago * _NS)
         span = self._tracer.start_span(name, start_time=ended - int(seconds * _NS))
         if outcome != "ok":
             span.set_status(StatusCode.ERROR)

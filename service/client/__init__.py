@@ -5,7 +5,8 @@ from service.client.errors import BeatError, Problem, Unreachable
 from service.client.events import DeltaEvent, DoneEvent, EvidenceEvent, ExplainEvent, ReplaceEvent
 from service.client.synchronous import BeatClient
 from service.schemas.explain import ExplainRequest
-from service.schemas.recommend import RecommendRequest
+from service.schemas.feedback import FeedbackEventModel, FeedbackRequest
+from service.schemas.recommend import RecommendBatchRequest, RecommendRequest
 
 __all__ = [
     "AsyncBeatClient",
@@ -16,7 +17,10 @@ __all__ = [
     "EvidenceEvent",
     "ExplainEvent",
     "ExplainRequest",
+    "FeedbackEventModel",
+    "FeedbackRequest",
     "Problem",
+    "RecommendBatchRequest",
     "RecommendRequest",
     "ReplaceEvent",
     "Unreachable",

@@ -16,8 +16,14 @@ from service.client.events import EventReader, ExplainEvent
 from service.schemas.admin import ServedVersion
 from service.schemas.browse import ItemsResponse, ModelResponse, SimilarResponse, UsersResponse, UserTokensResponse
 from service.schemas.explain import ExplainManyResponse, ExplainRequest, ExplainResponse
+from service.schemas.feedback import FeedbackRequest, FeedbackResponse
 from service.schemas.health import Readiness
-from service.schemas.recommend import RecommendRequest, RecommendResponse
+from service.schemas.recommend import (
+    RecommendBatchRequest,
+    RecommendBatchResponse,
+    RecommendRequest,
+    RecommendResponse,
+)
 
 
 class AsyncBeatClient:
@@ -54,6 +60,14 @@ class AsyncBeatClient:
     async def recommend(self, request: RecommendRequest) -> RecommendResponse:
         """Items for a user or a history, best first."""
         return await self._ask(calls.recommend(request))
+
+    async def recommend_batch(self, request: RecommendBatchRequest) -> RecommendBatchResponse:
+        """Items for up to 256 users, in the order asked."""
+        return await self._ask(calls.recommend_batch(request))
+
+    async def feedback(self, request: FeedbackRequest) -> FeedbackResponse:
+        """Tell what users did with items: it counts from their next request on."""
+        return await self._ask(calls.feedback(request))
 
     async def explain(self, request: ExplainRequest) -> ExplainResponse:
         """Why this item. ValueError for several items or a stream."""

@@ -20,8 +20,14 @@ from service.schemas.browse import (
     UserTokensResponse,
 )
 from service.schemas.explain import ExplainManyResponse, ExplainRequest, ExplainResponse
+from service.schemas.feedback import FeedbackRequest, FeedbackResponse
 from service.schemas.health import Readiness
-from service.schemas.recommend import RecommendRequest, RecommendResponse
+from service.schemas.recommend import (
+    RecommendBatchRequest,
+    RecommendBatchResponse,
+    RecommendRequest,
+    RecommendResponse,
+)
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -72,6 +78,16 @@ class Call(Generic[Answer]):
 def recommend(request: RecommendRequest) -> Call[RecommendResponse]:
     """POST /recommend."""
     return Call("POST", "/recommend", RecommendResponse, request)
+
+
+def recommend_batch(request: RecommendBatchRequest) -> Call[RecommendBatchResponse]:
+    """POST /recommend/batch."""
+    return Call("POST", "/recommend/batch", RecommendBatchResponse, request)
+
+
+def feedback(request: FeedbackRequest) -> Call[FeedbackResponse]:
+    """POST /feedback: events that arrived twice would be counted twice."""
+    return Call("POST", "/feedback", FeedbackResponse, request, safe=False)
 
 
 def explain(request: ExplainRequest) -> Call[ExplainResponse]:

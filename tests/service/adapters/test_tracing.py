@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from service.settings import Settings
+from service.types import GenerationTimes
 from tests.artifacts import ITEM_IDS, USER_IDS
 from tests.service.conftest import running
 
@@ -82,6 +83,31 @@ async def test_a_request_is_a_trace_of_its_stages_under_its_callers(store, recei
     assert all(stage.start_time_unix_nano <= stage.end_time_unix_nano for stage in stages.values())
     assert "/nothing/7" not in str(receiver.spans["GET"])
     assert receiver.services == {"beat-serve"}
+
+
+async def test_the_engines_own_times_are_stages_one_after_the_other(store, receiver):
+    """Waiting, reading and writing, as long as the engine says and in this order, under the request that waited."""
+    seconds = {"queue": 0.25, "first_token": 0.5, "decode": 2.0}
+    body = {"user_id": USER_IDS[0], "item_id": ITEM_IDS[0]}
+    async with running(Settings(store=store, otlp_endpoint=receiver.url)) as service:
+        service.model.times = GenerationTimes(*seconds.values())
+        answer = (await service.client.post("/explain", json=body)).json()
+    stages = [receiver.spans[name] for name in (*seconds, "total")]
+    assert {stage.parent_span_id for stage in stages} == {receiver.spans["POST /explain"].span_id}
+    lasted = {stage.name: (stage.end_time_unix_nano - stage.start_time_unix_nano) / 1e9 for stage in stages[:-1]}
+    assert lasted == pytest.approx(seconds)
+    assert stages[0].start_time_unix_nano < stages[1].start_time_unix_nano < stages[2].start_time_unix_nano
+    assert {name: answer["timings_ms"][name] for name in seconds} == {name: 1e3 * s for name, s in seconds.items()}
+
+
+async def test_a_reranked_and_explained_recommendation_is_one_trace(store, receiver):
+    """Its stages, those of the explanations among them."""
+    body = {"user_id": USER_IDS[0], "rerank": "llm", "explain": 1}
+    async with running(Settings(store=store, otlp_endpoint=receiver.url)) as service:
+        assert (await service.client.post("/recommend", json=body)).status_code == 200
+    request = receiver.spans["POST /recommend"]
+    for name in ("tokens", "retrieval", "rerank", "prompt", "queue", "first_token", "decode", "total"):
+        assert receiver.spans[name].parent_span_id == request.span_id
 
 
 async def test_a_collector_that_is_not_there_is_seen_by_no_client(store):

@@ -18,7 +18,10 @@ from service.client import (
     DoneEvent,
     EvidenceEvent,
     ExplainRequest,
+    FeedbackEventModel,
+    FeedbackRequest,
     Problem,
+    RecommendBatchRequest,
     RecommendRequest,
     Unreachable,
 )
@@ -66,6 +69,46 @@ def test_every_question_has_a_typed_answer(url):
         assert client.readiness().ready
 
 
+def test_many_users_are_asked_for_at_once(url):
+    """Each in the order asked, as alone."""
+    with BeatClient(url, api_key=KEY.secret) as client:
+        batch = client.recommend_batch(RecommendBatchRequest(user_ids=(USER_IDS[0], "nobody"), k=2))
+    assert [one.user_id for one in batch.recommendations] == [USER_IDS[0], "nobody"]
+    assert [item.item_id for item in batch.recommendations[0].items] == [ITEM_IDS[row] for row in unseen_rows(0)]
+
+
+def test_what_is_told_of_a_recommendation_counts(url):
+    """The event finds its recommendation, and the item does not come again."""
+    with BeatClient(url, api_key=KEY.secret) as client:
+        asked = RecommendRequest(user_id="newcomer", history=(ITEM_IDS[0],), k=1)
+        found = client.recommend(asked)
+        event = FeedbackEventModel(
+            kind="dislike", item_id=found.items[0].item_id, recommendation_id=found.recommendation_id
+        )
+        receipt = client.feedback(FeedbackRequest(events=(event,)))
+        assert (receipt.accepted, receipt.applied, receipt.joined) == (1, 1, 1)
+        assert client.recommend(asked).items[0].item_id != found.items[0].item_id
+
+
+def test_a_recommendation_may_come_with_explanations(url):
+    """As `explain: N` asks for."""
+    with BeatClient(url, api_key=KEY.secret) as client:
+        found = client.recommend(RecommendRequest(user_id=USER_IDS[0], k=2, explain=1))
+    first, second = (item.explanation for item in found.items)
+    assert first is not None
+    assert first.text == TEXT
+    assert second is None
+
+
+def test_both_clients_ask_the_same_questions():
+    """Name by name."""
+    assert _questions(BeatClient) == _questions(AsyncBeatClient)
+
+
+def _questions(client: type) -> set[str]:
+    return {name for name in vars(client) if not name.startswith("_")}
+
+
 def test_a_stream_is_evidence_pieces_and_an_end(url):
     """The pieces make the text of the end."""
     with BeatClient(url, api_key=KEY.secret) as client:
@@ -80,6 +123,10 @@ async def test_the_asynchronous_client_answers_the_same(url):
     async with AsyncBeatClient(url, api_key=KEY.secret) as client:
         found = await client.recommend(RecommendRequest(user_id=USER_IDS[0], k=2))
         assert [item.item_id for item in found.items] == [ITEM_IDS[row] for row in unseen_rows(0)]
+        batch = await client.recommend_batch(RecommendBatchRequest(user_ids=(USER_IDS[0],), k=2))
+        assert [item.item_id for item in batch.recommendations[0].items] == [item.item_id for item in found.items]
+        viewed = FeedbackEventModel(kind="view", item_id=ASKED, user_id="someone")
+        assert (await client.feedback(FeedbackRequest(events=(viewed,)))).accepted == 1
         events = [event async for event in client.explain_stream(EXPLAIN)]
         assert isinstance(events[-1], DoneEvent)
         with pytest.raises(Problem) as caught:
@@ -131,6 +178,7 @@ def _asked(outcomes: Answers, call: Callable[[BeatClient], object]) -> tuple[int
 
 
 GOOD = httpx.Response(200, json={"ready": True, "parts": {}})
+TAKEN = httpx.Response(202, json={"accepted": 1, "applied": 0, "joined": 0, "shared": True})
 SWAPPED = httpx.Response(200, json={"model_version": "a", "previous_version": "b", "seconds": 0.1})
 
 
@@ -156,8 +204,11 @@ def test_what_stands_is_not_asked_again(outcome):
 
 @pytest.mark.parametrize(("outcome", "times"), [(httpx.ReadError, 1), (_busy(503), 1), (httpx.ConnectError, 2)])
 def test_what_changes_something_is_asked_again_only_if_it_never_arrived(outcome, times):
-    """A rollback that broke off may have happened: asked twice it would be undone."""
+    """A rollback that broke off may have happened, and be undone if asked twice; feedback would count twice."""
     asked, _ = _asked([outcome, SWAPPED], lambda client: client.roll_back())
+    assert asked == times
+    told = FeedbackRequest(events=(FeedbackEventModel(kind="view", item_id=1),))
+    asked, _ = _asked([outcome, TAKEN], lambda client: client.feedback(told))
     assert asked == times
 
 
