@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from model_store.artifact import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate
+from model_store.recency import Recency
 from model_store.rerank_prompt import rerank_template
 from model_store.store import ModelStore
 from model_store.token_embeddings import TokenEmbeddings
@@ -158,6 +159,7 @@ def _users(artifact: Artifact, cache: TokenCache, recent: RecentEvents) -> Users
         tokenizer=artifact.tokenizer,
         cache=cache,
         recent=recent,
+        recency=Recency.of_config(artifact.manifest.config),
     )
 
 

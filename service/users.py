@@ -10,6 +10,7 @@ from model_store.behavior_tokenizer import BehaviorTokenizer
 from model_store.catalog import Histories
 from model_store.errors import UnknownId
 from model_store.id_map import IdMap
+from model_store.recency import Recency
 from model_store.types import BehaviorTokens, ItemId, UserId
 from service.errors import UnknownHistory, UnknownUser
 from service.feedback_types import FeedbackEvent
@@ -37,7 +38,9 @@ class Users:
         tokenizer: BehaviorTokenizer,
         cache: TokenCache,
         recent: RecentEvents,
+        recency: Recency,
     ) -> None:
+        """`recency` says how much an older item of a history counts when it is folded in."""
         self._ids = ids
         self._item_ids = item_ids
         self._codes = codes
@@ -46,11 +49,13 @@ class Users:
         self._embeddings = tokenizer.embeddings
         self._cache = cache
         self._recent = recent
+        self._recency = recency
 
     async def subject(self, user_id: UserId | None, history: Sequence[ItemId] = ()) -> Subject:
         """Who is meant by a user id, a history (newest item last), or both: then the history is what came after.
 
-        A history is folded in (NodeEmbeddings.fold_in), a known user's together with what the training data hold.
+        A history is folded in (NodeEmbeddings.fold_in), a known user's together with what the training data hold, the
+        newer items the more if the version was trained so.
         Feedback counts as history; items disliked count as seen alone.
         Raises UnknownUser for a user the version does not know and of whom nothing is told, UnknownHistory for a
         history without any item it knows.
@@ -132,11 +137,12 @@ class Users:
         trained = _NO_ROWS if user_row is None else self._histories.of(user_row)
         history = _each_once(np.concatenate([trained, told]))
         history = history[~np.isin(history, spurned)]
+        weights = self._recency.weights(len(history))
         stranger = UnknownUser(user_id) if user_id is not None and user_row is None else None
         return Subject(
             user_id=user_id if user_row is None else self._ids.to_id(user_row),
-            vector=self._embeddings.fold_in(history),
-            tokens=self._tokenizer.tokens_of_history(history),
+            vector=self._embeddings.fold_in(history, weights),
+            tokens=self._tokenizer.tokens_of_history(history, weights),
             history=history,
             seen=np.concatenate([history, spurned]),
             unknown_items=unknown_items,

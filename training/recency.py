@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.recency import weights_of_ages
 from training.data import Dataset, Pairs
 
 Unit = Literal["items", "days"]
@@ -38,8 +39,7 @@ def recency_weights(dataset: Dataset, train: Pairs, half_life: float, unit: Unit
     """
     if not half_life or dataset.interactions.timestamps is None:
         return None
-    weights: Ages = 0.5 ** (ages(dataset, train, unit) / half_life)
-    return weights
+    return weights_of_ages(ages(dataset, train, unit), half_life)
 
 
 def _first_times(dataset: Dataset, train: Pairs) -> NDArray[np.int64]:

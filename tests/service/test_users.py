@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from model_store import Artifact, ModelStore
+from model_store.recency import Recency
 from model_store.types import BehaviorTokens
 from service.errors import UnknownHistory, UnknownUser
 from service.feedback_types import FeedbackEvent
 from service.recent_events import RecentEvents
+from service.settings import Settings
 from service.types import Stranger, Subject
 from service.users import Users
-from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, history_rows, unseen_rows
+from tests.artifacts import ITEM_IDS, NUM_USERS, USER_IDS, history_rows, tiny_artifact, unseen_rows
 from tests.fakes import FakeTokenCache
+from tests.service.conftest import running
 
 BEN, BEN_ROW = USER_IDS[1], 1
 
@@ -43,6 +46,7 @@ def users(artifact, cache, recent) -> Users:
         tokenizer=artifact.tokenizer,
         cache=cache,
         recent=recent,
+        recency=Recency(),
     )
 
 
@@ -94,6 +98,24 @@ async def test_the_history_of_a_user_gets_the_tokens_of_that_user(users, artifac
     assert subject.tokens == BehaviorTokens.from_codes(artifact.user_codes[user_row])
     assert np.allclose(subject.vector, artifact.embeddings.fold_in(history_rows(user_row)))
     assert (subject.user_id, subject.fallback) == (None, None)
+
+
+async def test_newer_items_count_more_where_the_version_says_so(tmp_path):
+    """Two red items and then a blue one: red while all count alike, blue where an item counts a quarter of the next."""
+    history = _ids([0, 2, 1])
+    found = {}
+    for half_life in (0.0, 0.5):
+        store = tmp_path / str(half_life) / "store"
+        tiny_artifact(store, config={"recency": {"half_life": half_life, "unit": "items"}})
+        async with running(Settings(store=store, llm="none")) as service:
+            body = {"history": history, "k": 1}
+            found[half_life] = (await service.client.post("/recommend", json=body)).json()
+            weighed = service.components.artifact.embeddings.fold_in([0, 2, 1], [1 / 16, 1 / 4, 1])
+    colours = {half_life: answer["items"][0]["categories"][0] for half_life, answer in found.items()}
+    labels = {half_life: answer["user_tokens"][0]["label"].split()[0] for half_life, answer in found.items()}
+    assert {half_life: label.strip(",") for half_life, label in labels.items()} == colours == {0.0: "red", 0.5: "blue"}
+    item = service.components.artifact.embeddings.items[ITEM_IDS.index(found[0.5]["items"][0]["item_id"])]
+    assert found[0.5]["items"][0]["score"] == pytest.approx(float(item @ weighed), rel=1e-4)
 
 
 async def test_an_unknown_user_with_a_history_is_that_history(users):

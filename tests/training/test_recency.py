@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from model_store.recency import Recency
 from tests.training.toy_data import dataset_of
 from training.data import Pairs
 from training.recency import Unit, ages, recency_weights
@@ -25,6 +26,13 @@ def test_weights_halve_with_every_half_life():
     by_items, by_days = (np.asarray(recency_weights(DATASET, TRAIN, 2, unit)) for unit in UNITS)
     np.testing.assert_allclose(by_items, [1, 1, 0.5, 0.5**0.5])
     np.testing.assert_allclose(by_days, [1, 1, 0.25, 0.5**0.5])
+
+
+def test_the_service_weighs_a_told_history_alike():
+    """In the order of its times, a user's training pairs have the weights of a history as long as theirs."""
+    trained = np.asarray(recency_weights(DATASET, TRAIN, 2, "items"))[TRAIN.users == 0]
+    by_time = [1, 2, 0]  # of user 0's pairs with items 12, 10, 11
+    np.testing.assert_allclose(trained[by_time], Recency(2.0).weights(3))
 
 
 def test_no_times_or_no_half_life_is_all_alike():
