@@ -32,7 +32,7 @@ def test_the_service_weighs_a_told_history_alike():
     """In the order of its times, a user's training pairs have the weights of a history as long as theirs."""
     trained = np.asarray(recency_weights(DATASET, TRAIN, 2, "items"))[TRAIN.users == 0]
     by_time = [1, 2, 0]  # of user 0's pairs with items 12, 10, 11
-    np.testing.assert_allclose(trained[by_time], Recency(2.0).weights(3))
+    assert Recency(2.0).weights(3) == pytest.approx(trained[by_time])
 
 
 def test_no_times_or_no_half_life_is_all_alike():
