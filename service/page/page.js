@@ -9,7 +9,7 @@ const DEADLINE_MS = 60_000; // a demo waits for a laptop's language model rather
 
 const NARROW = matchMedia("(max-width: 1050px)"); // there the explanation stands below the list: go to it
 
-const state = { user: null, session: [], item: null, asked: new AbortController() };
+const state = { user: null, session: [], item: null, evidence: null, asked: new AbortController() };
 let listing = 0; // the newest wish for a list: answers to older ones come too late
 
 function trouble(error) {
@@ -55,6 +55,7 @@ const forUser = guarded(async (userId) => {
   if (mine !== listing) return;
   showTokens(known.tokens);
   showHistory(known.history);
+  light(state.evidence); // an item may have been chosen before these came
 });
 
 const forSession = guarded(async () => {
@@ -64,10 +65,13 @@ const forSession = guarded(async () => {
     state.session.splice(state.session.indexOf(item), 1);
     forSession();
   });
+  state.session.forEach((item, at) => { $("session").children[at].dataset.item = item.id; });
   showHistory([]);
   const mine = listing;
   const answer = await recommend();
-  if (mine === listing) showTokens(answer.user_tokens);
+  if (mine !== listing) return;
+  showTokens(answer.user_tokens);
+  light(state.evidence);
 });
 
 function begin() {
@@ -78,6 +82,7 @@ function begin() {
   $("trouble").hidden = true;
   $("why").hidden = true;
   $("why-hint").hidden = false;
+  state.evidence = null;
   light(null);
 }
 
@@ -188,7 +193,9 @@ function showEvidence(answer, evidence, lights) {
     make("li", {}, chip(pair.user, "user"), pair.shared_words.length ? "meets" : "is near", chip(pair.item, "item"))));
   answer.querySelector(".past").replaceChildren(...evidence.past_items.map((item) =>
     make("li", {}, `${item.title} `, make("small", {}, `similarity ${item.similarity.toFixed(2)}`))));
-  if (lights) light(evidence);
+  if (!lights) return;
+  state.evidence = evidence;
+  light(evidence);
 }
 
 function mode(session) {

@@ -34,8 +34,9 @@ export function markCurrent(list, button) {
   button?.setAttribute("aria-current", "true");
 }
 
-/** Lights what the explanation rests on among the user's chips and history, and puts out the rest. */
+/** Lights what the explanation rests on among the chips and past items of whom it is for, and puts out the rest. */
 export function light(evidence) {
+  for (const element of document.querySelectorAll(".who .earlier")) element.remove();
   for (const element of document.querySelectorAll(".who .lit")) element.classList.remove("lit");
   if (!evidence) return;
   for (const element of document.querySelectorAll("#tokens .chip")) {
@@ -43,9 +44,14 @@ export function light(evidence) {
     if (evidence.token_pairs.some((pair) => pair.user.level === level && String(pair.user.code) === code))
       element.classList.add("lit");
   }
-  const past = new Set(evidence.past_items.map((item) => String(item.item_id)));
-  for (const element of document.querySelectorAll("#history li"))
-    element.classList.toggle("lit", past.has(element.dataset.item));
+  const shown = new Map(Array.from(document.querySelectorAll(".who li[data-item]"), (entry) => [entry.dataset.item, entry]));
+  const earlier = []; // longer ago than the list goes back: added to it on top
+  for (const item of evidence.past_items) {
+    const entry = shown.get(String(item.item_id));
+    if (entry) entry.classList.add("lit");
+    else earlier.push(make("li", { className: "earlier lit" }, `${item.title} `, make("small", {}, "earlier")));
+  }
+  $("history").prepend(...earlier);
 }
 
 const STAGES = ["tokens", "retrieval", "evidence", "prompt", "queue", "first_token", "decode"];
@@ -61,16 +67,16 @@ export function showTimes(bar, legend, timings) {
     part.style.flexGrow = ms; // through the object model: the page's policy forbids style attributes
     return part;
   }));
-  legend.replaceChildren(`${round(timings.total)} ms`, ...parts.flatMap(([stage], at) =>
-    [make("i", { className: `stage-${STAGES.indexOf(stage)}` }), words[at]]));
+  legend.replaceChildren(`${round(timings.total)} ms`, ...parts.map(([stage], at) =>
+    make("span", {}, make("i", { className: `stage-${STAGES.indexOf(stage)}` }), words[at])));
 }
 
 const round = (ms) => (ms < 10 ? ms.toFixed(1) : Math.round(ms));
 
-/** The text with the words marked that the other one does not have. */
+/** The text with the words marked that the other one does not have; words of three letters say little. */
 export function markNew(element, text, other) {
   const had = new Set(other.toLowerCase().match(/[\p{L}\p{N}']+/gu) || []);
   const parts = text.split(/([\p{L}\p{N}']+)/u);
   element.replaceChildren(...parts.map((part) =>
-    /^[\p{L}\p{N}']/u.test(part) && !had.has(part.toLowerCase()) ? make("mark", {}, part) : part));
+    /^[\p{L}\p{N}']{4,}/u.test(part) && !had.has(part.toLowerCase()) ? make("mark", {}, part) : part));
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from service.api_keys import make_key
@@ -14,6 +15,7 @@ from tests.service_process import service_process
 
 WIDE: ViewportSize = {"width": 1300, "height": 900}
 NARROW: ViewportSize = {"width": 360, "height": 740}
+PATIENCE_MS = 60_000
 WRITTEN = re.compile("llm|cache|template")
 UNREACHABLE = "http://127.0.0.1:9"
 """The discard port: nothing answers there."""
@@ -40,8 +42,16 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no chromium could be had: the page was not looked at")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
+
+
+def new_page(browser: Browser) -> Page:
+    """A wide page that has patience with a busy machine."""
+    page = browser.new_page(viewport=WIDE)
+    page.set_default_timeout(PATIENCE_MS)
+    return page
 
 
 @pytest.fixture
@@ -53,9 +63,7 @@ def complaints() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, address: str, complaints: list[str]) -> Iterator[Page]:
     """The page, opened wide, with its first user's recommendations."""
-    page = browser.new_page(viewport=WIDE)
-    page.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
+    page = new_page(browser)
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", lambda request: complaints.append(request.url) if address not in request.url else None)
@@ -84,7 +92,7 @@ def test_a_search_finds_a_user(page):
 
 
 def test_an_explanation_streams_in_with_what_it_rests_on(page, complaints):
-    """Text, source, evidence and times; what it rests on is lit among the user's own tokens."""
+    """Text, source, evidence and times; what it rests on is lit among the user's own tokens and past items."""
     page.locator("#items button").first.click()
     answer = page.locator(".answer")
     expect(answer).to_have_attribute("aria-busy", "false")
@@ -93,6 +101,8 @@ def test_an_explanation_streams_in_with_what_it_rests_on(page, complaints):
     expect(answer.locator(".pairs li")).not_to_have_count(0)
     expect(answer.locator(".times")).to_have_attribute("aria-label", re.compile("ms in all"))
     expect(page.locator("#tokens .lit")).not_to_have_count(0)
+    expect(answer.locator(".past li")).not_to_have_count(0)
+    expect(page.locator("#history .lit")).to_have_count(answer.locator(".past li").count())
     assert complaints == []
 
 
@@ -102,9 +112,9 @@ def test_what_if_it_were_another_user(page):
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
     page.locator("#whatif").check()
     expect(page.locator(".answer[aria-busy=false]")).to_have_count(2)
-    whose = page.locator(".answer .whose").all_inner_texts()
-    assert whose[0].startswith("For user")
-    assert whose[1].startswith("With the tokens of user")
+    expect(page.locator(".answer .whose")).to_have_text(
+        [re.compile("^For user"), re.compile("^With the tokens of user")]
+    )
     page.locator("#whatif").uncheck()
     expect(page.locator(".answer")).to_have_count(1)
 
@@ -117,10 +127,12 @@ def test_a_session_is_made_of_chosen_items(page):
     expect(page.locator("#session button")).to_have_count(1)
     expect(page.locator("#items")).to_have_attribute("aria-busy", "false")
     expect(page.locator("#tokens .chip")).to_have_count(6)
+    expect(page.locator("#items")).to_have_attribute("aria-busy", "false")
     chosen = page.locator("#session button").first.inner_text().removesuffix(" remove")
-    assert chosen not in page.locator("#items .title").all_inner_texts()
+    expect(page.locator("#items .title").get_by_text(chosen, exact=True)).to_have_count(0)
     page.locator("#items button").first.click()
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
+    expect(page.locator("#session .lit")).to_have_count(1)
     page.locator("#session button").first.click()
     expect(page.locator("#session button")).to_have_count(0)
 
@@ -137,19 +149,30 @@ def test_keys_alone_are_enough(page):
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(page, scheme):
+    """Names, roles, contrast, headings: axe finds nothing amiss, with an explanation and its what-if in sight."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.locator("#whatif").evaluate("box => { box.checked = true }")
+    page.locator("#items button").first.click()
+    expect(page.locator(".answer[aria-busy=false]")).to_have_count(2)
+    found = Axe().run(page).response["violations"]
+    assert [(fault["id"], [node["target"] for node in fault["nodes"]]) for fault in found] == []
+
+
 def test_a_narrow_screen_needs_no_sideways_scrolling(page):
     """At 360 pixels nothing sticks out, before an explanation and with one, and the explanation comes into view."""
     page.set_viewport_size(NARROW)
     page.locator("#items button").first.click()
     expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
-    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    page.wait_for_function("width => document.documentElement.scrollWidth <= width", arg=NARROW["width"])
     expect(page.locator("#why-item")).to_be_in_viewport()
 
 
 def test_a_language_model_that_is_down_is_told(browser, store):
     """The template answers, and the page says that it does and why."""
     with service_process("--store", str(store), "--llm", UNREACHABLE) as service:
-        page = browser.new_page(viewport=WIDE)
+        page = new_page(browser)
         page.goto(service.address)
         page.locator("#items button").first.click()
         expect(page.locator(".answer")).to_have_attribute("aria-busy", "false")
@@ -161,7 +184,7 @@ def test_a_language_model_that_is_down_is_told(browser, store):
 def test_a_service_that_is_gone_is_told(browser, store):
     """No blank page and no endless waiting: an alert says that nobody answers."""
     with service_process("--store", str(store), "--llm", "none") as service:
-        page = browser.new_page(viewport=WIDE)
+        page = new_page(browser)
         page.goto(service.address)
         expect(page.locator("#items button")).not_to_have_count(0)
     page.locator("#items button").first.click()
@@ -173,7 +196,7 @@ def test_a_key_that_is_asked_for_can_be_given(browser, store):
     """With API keys set the page asks for one, and works with it."""
     key = make_key("page", "serve")
     with service_process("--store", str(store), "--llm", "none", BEAT_API_KEYS=key.entry) as service:
-        page = browser.new_page(viewport=WIDE)
+        page = new_page(browser)
         page.goto(service.address)
         page.locator("#key").fill(key.secret)
         page.locator("#key-form button").click()
