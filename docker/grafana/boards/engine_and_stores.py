@@ -21,7 +21,7 @@ def dashboard() -> model.Dashboard:
         "beat-serve 3: Engine and stores",
         "The language model, seen from the service and from vLLM, and the stores behind them.",
         (VERSION,),
-        (_parts(), _engine(), _vllm_load(), _vllm_times(), stores(), redis()),
+        (_parts(), _engine(), _batch(), _vllm_load(), _vllm_times(), stores(), redis()),
     )
 
 
@@ -56,6 +56,7 @@ def _engine() -> Section:
                 "Ended in a second.",
                 query(total("beat_engine_generations_total", "outcome"), "{{outcome}}"),
                 unit="short",
+                many=True,
                 stack=StackingMode.NORMAL,
             ),
             lines(
@@ -72,15 +73,23 @@ def _engine() -> Section:
                 query(total("beat_engine_generated_tokens_total"), "written"),
                 unit="short",
             ),
+        ),
+    )
+
+
+def _batch() -> Section:
+    return (
+        "The batch in the service's process (without a vLLM server only)",
+        (
             lines(
                 "Batch size",
-                "Prompts that share one step of the model in the service's process, on average.",
+                "Prompts that share one step of the model, on average.",
                 query(mean("beat_engine_batch_size"), "prompts"),
                 unit="short",
             ),
             spread(
                 "Steps by batch size",
-                "Steps of the model in the service's process in a second, by the prompts that shared them.",
+                "Steps of the model in a second, by the prompts that shared them.",
                 total("beat_engine_batch_size_bucket", "le"),
                 unit="short",
                 width=16,
@@ -112,6 +121,7 @@ def _vllm_load() -> Section:
                 "In a second, by why they ended.",
                 query(f"sum by (finished_reason) (rate(vllm:request_success_total{INTERVAL}))", "{{finished_reason}}"),
                 unit="reqps",
+                many=True,
                 stack=StackingMode.NORMAL,
             ),
             lines(
@@ -137,6 +147,7 @@ def _vllm_load() -> Section:
                 "Requests put back for want of room in the key-value cache, in a second.",
                 query(f"sum(rate(vllm:num_preemptions_total{INTERVAL}))", "put back"),
                 unit="short",
+                seldom=True,
             ),
         ),
     )

@@ -94,6 +94,8 @@ def _sources() -> Section:
                 "Generated texts that were cut, tried again or replaced, by what was wrong with them.",
                 query(total("beat_grounding_rejections_total", "reason"), "{{reason}}"),
                 unit="short",
+                many=True,
+                seldom=True,
             ),
         ),
     )
@@ -134,6 +136,7 @@ def _learnt() -> Section:
             f"{meaning} Mean and 95 % interval, nats per text token; above zero the LLM reads the tokens.",
             query(_margins(prompt), "{{swap}} {{bound}}"),
             unit="short",
+            many=True,
             negative=True,
         )
         for prompt, title, meaning in (
@@ -149,7 +152,8 @@ def _learnt() -> Section:
                 "Served versions",
                 "One row an instance.",
                 'beat_artifact_info{version=~"$version"}',
-                hide=("Time", "Value", "__name__", "job"),
+                first=("version", "instance", "language_model"),
+                hide=("Time", "Value", "__name__", "job", "dataset"),
                 width=8,
             ),
         ),

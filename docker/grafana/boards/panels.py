@@ -32,6 +32,10 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 PROMETHEUS: Final = DataSourceRef(type_val="prometheus", uid="prometheus")
 """Named in provisioning/datasources/prometheus.yml."""
+BRIDGED_MS: Final = 60_000.0
+"""A line goes on over a gap as long as this, in milliseconds; over a longer one it would tell of what nobody saw."""
+HEIGHT: Final = 9
+"""Of everything but single numbers: three rows fit into the legend."""
 Bounds = tuple[tuple[float, str], ...]
 """From which value on which colour; below the first one it is green."""
 
@@ -50,11 +54,14 @@ def lines(
     log: bool = False,
     stack: StackingMode = StackingMode.NONE,
     top: float | None = None,
+    seldom: bool = False,
+    many: bool = False,
     negative: bool = False,
 ) -> timeseries.Panel:
     """Values over time. `log` for those that span orders of magnitude, `stack` for the parts of a whole.
 
-    The axis begins at zero unless values can be `negative`.
+    The axis begins at zero unless values can be `negative`; of what happens `seldom` it does not reach to 100 while all
+    is zero. A legend of `many` is names alone: there is no room for their figures.
     """
     stacked = stack != StackingMode.NONE
     panel = (
@@ -64,18 +71,18 @@ def lines(
         .datasource(PROMETHEUS)
         .unit(unit)
         .span(width)
-        .height(8)
+        .height(HEIGHT)
         .line_width(0 if stacked else 2)
-        .fill_opacity(70 if stacked else 6)
+        .fill_opacity(70 if stacked else 0 if negative else 6)
         .show_points(VisibilityMode.NEVER)
-        .span_nulls(True)
+        .span_nulls(BRIDGED_MS)
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .legend(
             common.VizLegendOptions()
-            .display_mode(LegendDisplayMode.TABLE)
+            .display_mode(LegendDisplayMode.LIST if many else LegendDisplayMode.TABLE)
             .placement(LegendPlacement.BOTTOM)
             .show_legend(True)
-            .calcs(["lastNotNull", "max"])
+            .calcs([] if many else ["lastNotNull", "max"])
         )
         .stacking(common.StackingConfig().mode(stack))
         .targets(_named(queries))
@@ -84,6 +91,8 @@ def lines(
         panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10))
     elif not negative:
         panel.min(0)
+    if seldom:
+        panel.axis_soft_max(0.1)
     if top is not None:
         panel.max(top)
     return panel
@@ -118,7 +127,7 @@ def states(
         .description(meaning)
         .datasource(PROMETHEUS)
         .span(width)
-        .height(8)
+        .height(HEIGHT)
         .line_width(0)
         .fill_opacity(70)
         .mappings([ValueMap(options=mapping)])
@@ -136,7 +145,7 @@ def spread(title: str, meaning: str, expression: str, *, unit: str, width: int =
         .description(meaning)
         .datasource(PROMETHEUS)
         .span(width)
-        .height(8)
+        .height(HEIGHT)
         .calculate(False)
         .y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(AxisPlacement.LEFT))
         .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64))
@@ -144,18 +153,21 @@ def spread(title: str, meaning: str, expression: str, *, unit: str, width: int =
     )
 
 
-def facts(title: str, meaning: str, expression: str, *, hide: tuple[str, ...], width: int = 12) -> table.Panel:
-    """The labels of what there is now, one row a series, without the columns in `hide`."""
+def facts(
+    title: str, meaning: str, expression: str, *, first: tuple[str, ...], hide: tuple[str, ...], width: int = 12
+) -> table.Panel:
+    """The labels of what there is now, one row a series: the columns in `first`, the others but those in `hide`."""
     asked = query(expression).instant().format(PromQueryFormat.TABLE)
-    without = DataTransformerConfig("organize", options={"excludeByName": dict.fromkeys(hide, True)})
+    order = {name: place for place, name in enumerate(first)}
+    columns = {"excludeByName": dict.fromkeys(hide, True), "indexByName": order}
     return (
         table.Panel()
         .title(title)
         .description(meaning)
         .datasource(PROMETHEUS)
         .span(width)
-        .height(8)
-        .with_transformation(without)
+        .height(HEIGHT)
+        .with_transformation(DataTransformerConfig("organize", options=columns))
         .targets(_named((asked,)))
     )
 

@@ -15,6 +15,8 @@ FAILED: Final = 'beat_request_duration_seconds_count{route=~"$route",status=~"5.
 REFUSED: Final = 'beat_request_duration_seconds_count{route=~"$route",status="429"}'
 EXPLAINED: Final = 'beat_request_duration_seconds_bucket{route="/explain"}'
 STAGES: Final = 'beat_stage_duration_seconds_sum{stage!="total"}'
+IN_FLIGHT: Final = f"sum({gauge('(beat_requests_in_flight - 1)')})"
+"""Less the scrape itself, which is in flight whenever it looks."""
 QUANTILES: Final = (0.5, 0.95, 0.99)
 
 
@@ -53,7 +55,7 @@ def _at_a_glance() -> Section:
                 share_within("5", "beat_request_duration_seconds", 'route="/explain"'),
                 unit="percentunit",
             ),
-            number("In flight", "Being answered now.", f"sum({gauge('beat_requests_in_flight')})", unit="short"),
+            number("In flight", "Being answered now.", IN_FLIGHT, unit="short"),
             number(
                 "Firing alerts",
                 "What each means and what to do: docs/operate.md.",
@@ -73,6 +75,7 @@ def _times() -> Section:
             query(quantile(q, REQUESTS, "route"), "{{route}}"),
             unit="s",
             log=True,
+            many=True,
         )
         for q in QUANTILES
     ]
@@ -108,6 +111,7 @@ def _stages() -> Section:
                 query(total(STAGES, "stage"), "{{stage}}"),
                 unit="s",
                 width=12,
+                many=True,
                 stack=StackingMode.NORMAL,
             ),
             lines(
@@ -116,6 +120,7 @@ def _stages() -> Section:
                 query(quantile(0.95, "beat_stage_duration_seconds", "stage"), "{{stage}}"),
                 unit="s",
                 width=12,
+                many=True,
                 log=True,
             ),
         ),
@@ -131,6 +136,7 @@ def _errors() -> Section:
                 "All answers of the chosen routes.",
                 query(total(COUNT, "status"), "{{status}}"),
                 unit="reqps",
+                many=True,
                 stack=StackingMode.NORMAL,
             ),
             lines(
@@ -138,6 +144,8 @@ def _errors() -> Section:
                 "Statuses of 500 and more.",
                 query(f"{total(FAILED, 'route')} or 0 * {total(COUNT, 'route')}", "{{route}}"),
                 unit="reqps",
+                seldom=True,
+                many=True,
             ),
             lines(
                 "Refused",
@@ -145,6 +153,7 @@ def _errors() -> Section:
                 query(total("beat_rate_limited_requests_total"), "by rate limit"),
                 query(f"{total(REFUSED)} or vector(0)", "all with 429"),
                 unit="reqps",
+                seldom=True,
             ),
         ),
     )
@@ -157,7 +166,7 @@ def _saturation() -> Section:
             lines(
                 "Requests at once",
                 "In flight in the service, and waiting for a place in the engine's batch.",
-                query(f"sum({gauge('beat_requests_in_flight')})", "in flight"),
+                query(IN_FLIGHT, "in flight"),
                 query(f"sum({gauge('beat_engine_queue_depth')})", "waiting for the engine"),
                 unit="short",
             ),
@@ -186,6 +195,8 @@ def _recommendations() -> Section:
                 "Recommendations that are not all of what was asked for, by reason.",
                 query(total("beat_recommend_fallbacks_total", "reason"), "{{reason}}"),
                 unit="reqps",
+                many=True,
+                seldom=True,
                 width=12,
             ),
             lines(
@@ -193,6 +204,7 @@ def _recommendations() -> Section:
                 "Feedback events taken in a second, by kind.",
                 query(or_zero(total("beat_feedback_events_total", "event"), "event"), "{{event}}"),
                 unit="short",
+                seldom=True,
                 width=12,
             ),
         ),

@@ -31,6 +31,8 @@ def stores() -> Section:
                 "Calls that failed in a second, by what they were for.",
                 query(total("beat_redis_failures_total", "use"), "{{use}}"),
                 unit="short",
+                many=True,
+                seldom=True,
             ),
             lines(
                 "Time for a user's tokens",
@@ -59,6 +61,7 @@ def stores() -> Section:
                 "By outcome, in a second; error: refused, and the former one goes on.",
                 query(total("beat_artifact_loads_total", "outcome"), "{{outcome}}"),
                 unit="short",
+                seldom=True,
             ),
         ),
     )
@@ -91,12 +94,14 @@ def redis() -> Section:
                 query(f"sum(rate(redis_expired_keys_total{INTERVAL}))", "expired"),
                 query(f"sum(rate(redis_evicted_keys_total{INTERVAL}))", "evicted"),
                 unit="short",
+                seldom=True,
             ),
             lines(
                 "Commands",
                 "In a second, without those that keep up connections.",
                 query(f"sum by (cmd) (rate({commands}{INTERVAL}))", "{{cmd}}"),
                 unit="ops",
+                many=True,
                 stack=StackingMode.NORMAL,
             ),
             lines(
@@ -104,6 +109,7 @@ def redis() -> Section:
                 "Spent in Redis itself, on average: no network, no waiting.",
                 query(f"sum by (cmd) (rate({spent}{INTERVAL})) / sum by (cmd) (rate({commands}{INTERVAL}))", "{{cmd}}"),
                 unit="s",
+                many=True,
             ),
             lines(
                 "Connections",
