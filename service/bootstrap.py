@@ -22,6 +22,7 @@ from service.explainer import Explainer
 from service.feedback import Feedback
 from service.interfaces import ExplanationCache, LanguageModel, Retriever, TokenCache
 from service.item_search import ItemSearch
+from service.kept_answers import KeptAnswers
 from service.prompt_maker import PromptMaker
 from service.recent_events import RecentEvents
 from service.recommender import Recommender
@@ -43,6 +44,7 @@ class Components:
     artifact: Artifact
     recommender: Recommender
     explainer: Explainer
+    kept_answers: KeptAnswers | None
     similar_items: SimilarItems
     directory: Directory
     feedback: Feedback
@@ -99,8 +101,7 @@ def build_components(
     users = _users(artifact, cache, feedback.recent)
     labels = Labels(artifact.vocabulary)
     texts = _explanation_cache(settings, artifact, telemetry)
-    make = make_language_model or chosen_model(settings, artifact, telemetry)
-    if engine is None and make is not None:
+    if engine is None and (make := make_language_model or chosen_model(settings, artifact, telemetry)) is not None:
         engine = _engine(settings, make, telemetry)
     evidence = _evidence(artifact, labels)
     prompts = _prompts(artifact) if engine else None
@@ -117,8 +118,9 @@ def build_components(
     recommender = _recommender(settings, artifact, users, labels, reranker, explainer, feedback, telemetry)
     directory = _directory(artifact, users, labels)
     similar_items = SimilarItems(artifact.version, artifact.catalog, artifact.embeddings)
+    kept = KeptAnswers(users=users, item_ids=artifact.catalog.ids, cache=texts, telemetry=telemetry) if engine else None
     return Components(
-        artifact, recommender, explainer, similar_items, directory, feedback, cache, texts, engine, telemetry
+        artifact, recommender, explainer, kept, similar_items, directory, feedback, cache, texts, engine, telemetry
     )
 
 

@@ -12,7 +12,17 @@ from model_store.types import BehaviorTokens, ItemId
 from service import grounding
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable, NotReady, Overloaded
 from service.evidence import EvidenceSelector
-from service.explanation import Beginning, Explanation, KeptText, Question, Sampling, TextDelta, TextReplaced, Usage
+from service.explanation import (
+    STAGES,
+    Beginning,
+    Explanation,
+    KeptText,
+    Question,
+    Sampling,
+    TextDelta,
+    TextReplaced,
+    Usage,
+)
 from service.flights import Flight
 from service.rows import item_row
 from service.telemetry import Telemetry
@@ -20,7 +30,6 @@ from service.types import FinishReason, Source, Subject
 from service.users import Users
 from service.writer import Brief, Writer, Written
 
-_STAGES: Final = ("tokens", "retrieval", "prompt", "queue", "first_token", "decode")
 _WHOLE: Final[FinishReason] = "stop"
 _TEMPLATE: Final[Source] = "template"
 _NO_LANGUAGE_MODEL: Final = "off: the service runs without a language model"
@@ -76,7 +85,7 @@ class Explainer:
 
     async def prepare(self, question: Question) -> Prepared:
         """Subject, evidence and kept texts. Raises UnknownUser, UnknownHistory, UnknownItem, Overloaded."""
-        started, timings_ms = time.perf_counter(), dict.fromkeys(_STAGES, 0.0)
+        started, timings_ms = time.perf_counter(), dict.fromkeys(STAGES, 0.0)
         rows = [item_row(self._catalog.ids, item_id) for item_id in question.item_ids]
         with self._telemetry.stage("tokens", timings_ms):
             subject = await self._users.subject(question.user_id, question.history)
@@ -95,7 +104,7 @@ class Explainer:
 
         Nothing is refused: where the language model has no room, the template answers.
         """
-        started, timings_ms = time.perf_counter(), dict.fromkeys(_STAGES, 0.0)
+        started, timings_ms = time.perf_counter(), dict.fromkeys(STAGES, 0.0)
         rows = [item_row(self._catalog.ids, item_id) for item_id in item_ids]
         with self._telemetry.stage("retrieval", timings_ms):
             briefs = self._briefs(subject, subject.tokens, rows, Sampling(self.max_tokens))

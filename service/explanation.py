@@ -1,10 +1,13 @@
 """The values of an explanation: what is asked, what is known, what is written, what is answered."""
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from model_store.types import ItemId, UserId
 from service.types import FinishReason, LabelledTokens, Source
+
+STAGES: Final = ("tokens", "retrieval", "prompt", "queue", "first_token", "decode")
+"""Parts of an explanation's time, in the order in which they pass."""
 
 RejectReason = Literal["empty", "breaks_off", "cut", "other_title"]
 """Nothing was written; not one whole sentence was; the last sentence broke off and was left out; another title of the

@@ -10,7 +10,7 @@
 | LanguageModel | vLLM over HTTP, transformers in process |
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -92,7 +92,10 @@ class RateLimiter(Protocol):
 
 
 class ExplanationCache(Protocol):
-    """Texts by what they were written from. A cache that is down answers None: it never raises into a request."""
+    """Texts by what they were written from, and whole answers with their evidence, ready to be sent again.
+
+    A cache that is down answers None: it never raises into a request.
+    """
 
     async def get(self, key: str) -> KeptText | None:
         """The text, or None when it is not held, has grown old or cannot be reached."""
@@ -100,6 +103,14 @@ class ExplanationCache(Protocol):
 
     async def put(self, key: str, text: KeptText) -> None:
         """Keep the text, where possible. Does not wait for a server."""
+        ...
+
+    def answer(self, key: str) -> Awaitable[bytes | None]:
+        """What `put_answer` was given, looked up from now on and not only when it is awaited. Nothing is counted."""
+        ...
+
+    async def put_answer(self, key: str, data: bytes) -> None:
+        """Keep the bytes for up to an hour, where possible. Does not wait for a server."""
         ...
 
     async def check(self) -> Part:

@@ -66,6 +66,10 @@ class Users:
             return self._trained(user_row, await self.tokens(user_row))
         return await self._told(user_id, user_row, events, history)
 
+    def plain_row(self, user_id: UserId) -> int | None:
+        """The matrix row of a user of whom no more is known than the training data tell; None for anybody else."""
+        return None if self._recent.of(user_id) else self._row_or_none(user_id)
+
     async def subjects(self, user_ids: Sequence[UserId]) -> list[Subject | Stranger]:
         """Many users, with one look-up in the token cache."""
         user_rows = [self._row_or_none(user_id) for user_id in user_ids]

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from redis.asyncio import BlockingConnectionPool, Connection, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from service.metrics import Cache
+from service.metrics import Cache, CacheResult
 from service.telemetry import Telemetry
 from service.token_layout import Place
 from service.types import Part
@@ -36,6 +36,17 @@ _WITHOUT: Final[dict[Cache, str]] = {
 _Command = tuple[str | bytes | int, ...]
 PART_OF: Final[dict[Cache, str]] = {"tokens": "token_cache", "explanations": "explanation_cache"}
 """The name under which a cache's state is told."""
+
+
+class _Get(NamedTuple):
+    key: Key
+    found: "asyncio.Future[bytes | None]"
+    counted: bool
+
+
+class _Put(NamedTuple):
+    data: bytes
+    ttl_s: int
 
 
 class RedisTable(Generic[V]):
@@ -79,8 +90,8 @@ class RedisTable(Generic[V]):
         self._connection: Connection = ConnectionPool.from_url(  # type: ignore[no-untyped-call]
             url, socket_timeout=None, socket_connect_timeout=timeout_s, retry=retry
         ).make_connection()
-        self._gets: list[tuple[Key, asyncio.Future[bytes | None]]] = []
-        self._puts: dict[Key, bytes] = {}
+        self._gets: list[_Get] = []
+        self._puts: dict[Key, _Put] = {}
         self._worker: asyncio.Task[None] | None = None
         self._rest_until = 0.0
         self._up: bool | None = None
@@ -92,15 +103,30 @@ class RedisTable(Generic[V]):
 
     async def get_many(self, keys: Sequence[Key]) -> list[V | None]:
         """What `get` answers for each key, in order."""
-        if time.monotonic() < self._rest_until or (self._up is False and self._working):
+        if self._resting:
             for _ in keys:
                 self._telemetry.count_lookup(self._use, "error")
             return [None] * len(keys)
-        loop = asyncio.get_running_loop()
-        asked = [(key, loop.create_future()) for key in keys]
-        self._gets += asked
+        asked = [self._asked(key, counted=True) for key in keys]
+        return [self._value(await found) for found in asked]
+
+    def ask(self, key: Key) -> "asyncio.Future[bytes | None]":
+        """The bytes of a value, looked up from now on and not only when they are awaited; not counted."""
+        if not self._resting:
+            return self._asked(key, counted=False)
+        found: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        found.set_result(None)
+        return found
+
+    @property
+    def _resting(self) -> bool:
+        return time.monotonic() < self._rest_until or (self._up is False and self._working)
+
+    def _asked(self, key: Key, *, counted: bool) -> "asyncio.Future[bytes | None]":
+        get = _Get(key, asyncio.get_running_loop().create_future(), counted)
+        self._gets.append(get)
         self._work()
-        return [self._value(await found) for _, found in asked]
+        return get.found
 
     def _value(self, data: bytes | None) -> V | None:
         if data is None:
@@ -113,10 +139,10 @@ class RedisTable(Generic[V]):
         self._telemetry.count_lookup(self._use, "hit")
         return value
 
-    def put(self, key: Key, data: bytes) -> None:
-        """Keep it for the table's time, where possible; not waited for."""
+    def put(self, key: Key, data: bytes, *, ttl_s: int | None = None) -> None:
+        """Keep it for so long, or for the table's time, where possible; not waited for."""
         if len(self._puts) < _MAX_WAITING_PUTS and self._up is not False:
-            self._puts[key] = data
+            self._puts[key] = _Put(data, ttl_s or self._ttl_s)
             self._work()
 
     async def check(self) -> Part:
@@ -149,7 +175,7 @@ class RedisTable(Generic[V]):
             gets, self._gets = self._gets[:_BATCH], self._gets[_BATCH:]
             puts, self._puts = self._puts, {}
             try:
-                values = await self._round_trip([key for key, _ in gets], puts)
+                values = await self._round_trip([get.key for get in gets], puts)
             except (RedisError, OSError) as error:
                 self._failed(error)
                 self._answer(gets, [None] * len(gets), "error")
@@ -157,8 +183,8 @@ class RedisTable(Generic[V]):
                 self._recovered()
                 self._answer(gets, values, "miss")
 
-    async def _round_trip(self, keys: list[Key], puts: dict[Key, bytes]) -> list[bytes | None]:
-        commands = [command for key, value in puts.items() for command in self._put_commands(key, value)]
+    async def _round_trip(self, keys: list[Key], puts: dict[Key, _Put]) -> list[bytes | None]:
+        commands = [command for key, put in puts.items() for command in _put_commands(key, put)]
         commands += [("HGET", *key) if isinstance(key, Place) else ("GET", key) for key in keys]
         connection = self._connection
         answers: list[Any] = await connection.retry.call_with_retry(
@@ -184,19 +210,12 @@ class RedisTable(Generic[V]):
                 raise answer
         return answers
 
-    def _put_commands(self, key: Key, value: bytes) -> list[_Command]:
-        if isinstance(key, Place):
-            return [("HSET", *key, value), ("EXPIRE", key.key, self._ttl_s)]
-        return [("SET", key, value, "EX", self._ttl_s)]
-
-    def _answer(
-        self, gets: list[tuple[Key, asyncio.Future[bytes | None]]], values: list[bytes | None], absent: str
-    ) -> None:
-        for (_, found), value in zip(gets, values, strict=True):
-            if value is None:
-                self._telemetry.count_lookup(self._use, "error" if absent == "error" else "miss")
-            if not found.done():  # done: the client has left
-                found.set_result(value)
+    def _answer(self, gets: list["_Get"], values: list[bytes | None], absent: CacheResult) -> None:
+        for get, value in zip(gets, values, strict=True):
+            if value is None and get.counted:
+                self._telemetry.count_lookup(self._use, absent)
+            if not get.found.done():  # done: the client has left
+                get.found.set_result(value)
 
     def _failed(self, error: Exception) -> None:
         self._telemetry.count_redis_failure(self._use)
@@ -213,6 +232,12 @@ class RedisTable(Generic[V]):
             log.info("%s answers again", self._name)
         self._up, self._rest_until = True, 0.0
         self._telemetry.set_part_up(PART_OF[self._use], True)
+
+
+def _put_commands(key: Key, put: _Put) -> list[_Command]:
+    if isinstance(key, Place):
+        return [("HSET", *key, put.data), ("EXPIRE", key.key, put.ttl_s)]
+    return [("SET", key, put.data, "EX", put.ttl_s)]
 
 
 async def _answer_of(connection: Connection) -> Any:

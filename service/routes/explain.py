@@ -11,7 +11,15 @@ from service.explainer import Explainer, Prepared
 from service.problems import problem
 from service.routes.client_left import CLIENT_CLOSED_REQUEST, while_connected
 from service.routes.json_route import BAD_REQUEST, TOO_LONG, ComponentsDep, JsonRoute, json_response, problems
-from service.schemas.explain import ExplainManyResponse, ExplainRequest, ExplainResponse, event, event_of
+from service.schemas.explain import (
+    ExplainManyResponse,
+    ExplainRequest,
+    ExplainResponse,
+    answer_to_keep,
+    event,
+    event_of,
+    kept_answer,
+)
 
 router = APIRouter(route_class=JsonRoute)
 
@@ -38,7 +46,11 @@ async def explain(body: ExplainRequest, request: Request, parts: ComponentsDep) 
 
     A language model that is down, slow or wrong is no failure: the template answers within the deadline, and says so.
     """
-    prepared = await parts.explainer.prepare(body.question(parts.explainer.max_tokens))
+    question = body.question(parts.explainer.max_tokens)
+    answers = None if body.stream else parts.kept_answers
+    if answers is not None and (kept := await answers.find(question)) is not None:
+        return Response(kept_answer(kept), media_type="application/json")
+    prepared = await parts.explainer.prepare(question)
     if body.stream:
         return StreamingResponse(_events(parts.explainer, prepared), 200, _NOT_BUFFERED, EVENT_STREAM)
     explaining = parts.explainer.explain(prepared)
@@ -47,7 +59,11 @@ async def explain(body: ExplainRequest, request: Request, parts: ComponentsDep) 
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     if body.item_ids is not None:
         return json_response(ExplainManyResponse.of(explanations))
-    return json_response(ExplainResponse.of(explanations[0]))
+    (explanation,) = explanations
+    answer = ExplainResponse.of(explanation)
+    if answers is not None and explanation.source != "template":
+        await answers.keep(question, explanation.evidence.user.tokens, answer_to_keep(answer))
+    return json_response(answer)
 
 
 async def _events(explainer: Explainer, prepared: Prepared) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ import orjson
 from pydantic import BaseModel, Field, model_validator
 
 from service.explanation import Beginning, Evidence, Explanation, Question, Sampling, TextDelta, TextReplaced
+from service.kept_answers import KeptAnswer
 from service.schemas.common import DeadlineMs, History, OutsideId, Token, WireRequest, tokens_json
 
 MAX_ITEMS = 32
@@ -144,6 +145,18 @@ class ExplainManyResponse(BaseModel):
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
     """An ExplanationModel as plain JSON values."""
     return _text(explanation) | {"evidence": _evidence(explanation.evidence)}
+
+
+def answer_to_keep(answer: dict[str, Any]) -> bytes:
+    """An answer's JSON as the cache gives it to whoever asks the same later."""
+    usage = {"prompt_tokens": 0, "completion_tokens": 0}
+    timeless = {name: value for name, value in answer.items() if name != "timings_ms"}
+    return orjson.dumps(timeless | {"source": "cache", "usage": usage})
+
+
+def kept_answer(kept: KeptAnswer) -> bytes:
+    """The JSON of an answer that was kept, with the times of this request at its end."""
+    return b'%b,"timings_ms":%b}' % (kept.json[:-1], orjson.dumps(kept.timings_ms))
 
 
 def event_of(told: Beginning | TextDelta | TextReplaced | Explanation) -> bytes:

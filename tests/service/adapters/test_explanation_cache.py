@@ -50,6 +50,17 @@ async def test_what_was_put_comes_back(cache, telemetry):
         assert telemetry.registry.get_sample_value("beat_cache_lookups_total", labels) == count
 
 
+async def test_an_answer_comes_back_byte_for_byte(cache, telemetry):
+    """Apart from the texts, each under its own key, the last one counts; none is counted as a look-up."""
+    await cache.put("a", WHOLE)
+    await cache.put_answer("a", b"first")
+    await cache.put_answer("a", b"\x00second")
+    assert [await cache.answer(key) for key in "ab"] == [b"\x00second", None]
+    labels = {"cache": "explanations", "result": "miss"}
+    assert not telemetry.registry.get_sample_value("beat_cache_lookups_total", labels)
+    assert await cache.get("a") == WHOLE
+
+
 async def test_a_cache_in_order_says_ok_and_closes_twice(cache):
     """The fixture closes once more."""
     assert (await cache.check()).state == "ok"
@@ -80,6 +91,30 @@ async def test_redis_keeps_versions_apart_and_forgets(redis_server, telemetry):
         assert 0 < await redis.ttl("beat:v1:e:a") <= 100
     await cache.close()
     await other.close()
+
+
+async def test_an_answer_is_kept_for_an_hour_at_most(redis_server, telemetry):
+    """Texts stay for as long as the setting says, answers do not."""
+    cache = RedisExplanationCache(
+        redis_server.url, version="v", ttl_s=100_000, pool_size=2, timeout_s=5, telemetry=telemetry
+    )
+    await cache.put("a", WHOLE)
+    await cache.put_answer("a", b"answer")
+    await cache.close()
+    redis = Redis.from_url(redis_server.url)
+    assert await redis.ttl("beat:v:e:a") > 3_600
+    assert 0 < await redis.ttl("beat:v:a:a") <= 3_600
+    await redis.aclose()
+
+
+async def test_a_stopped_redis_has_no_answers(redis_server, telemetry):
+    """None, at once after the first look-up."""
+    cache = _redis_cache(redis_server, telemetry)
+    await cache.put_answer("a", b"answer")
+    assert await cache.answer("a") == b"answer"
+    redis_server.stop()
+    assert [await cache.answer("a") for _ in range(3)] == [None] * 3
+    await cache.close()
 
 
 @pytest.mark.parametrize(
