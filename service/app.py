@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from service.abandoned_lookups import overlook_abandoned_lookups
 from service.gate import Gate
 from service.openapi import Api
 from service.problems import answer_failures
@@ -23,6 +24,7 @@ def create_app(versions: Versions) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        overlook_abandoned_lookups(asyncio.get_running_loop())
         versions.start()
         yield
         await versions.close()

