@@ -139,11 +139,14 @@ const why = guarded(async () => {
   const answers = [newAnswer(state.user === null ? "For this session" : `For user ${state.user}`)];
   if (other) answers.push(newAnswer(`With the tokens of user ${other}`));
   $("answers").replaceChildren(...answers);
+  $("difference").textContent = "";
   const own = await write(answers[0], {}, true);
   if (other) {
     const swapped = await write(answers[1], { tokens_of: await outsideId(other) }, false);
     markNew(answers[1].querySelector(".text"), swapped, own);
     markNew(answers[0].querySelector(".text"), own, swapped);
+    $("difference").textContent = own === swapped ? "Both texts are the same: here the other tokens changed nothing."
+      : "Marked: words that only one of the two texts has.";
   }
 });
 

@@ -115,6 +115,7 @@ def test_what_if_it_were_another_user(page):
     expect(page.locator(".answer .whose")).to_have_text(
         [re.compile("^For user"), re.compile("^With the tokens of user")]
     )
+    expect(page.locator("#difference")).to_have_text(re.compile("^(Both texts are the same|Marked)"))
     page.locator("#whatif").uncheck()
     expect(page.locator(".answer")).to_have_count(1)
 
