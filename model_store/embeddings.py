@@ -95,6 +95,11 @@ class NodeEmbeddings:
         return np.concatenate([graph, self.user_texts_of(item_rows, weights)])
 
 
+def scan_depth(depth: int) -> int:
+    """Items that a scan of shortened vectors gives so that the best `depth` are among them; whole ones then decide."""
+    return 2 * depth + 100
+
+
 def unit_rows(vectors: NDArray[np.floating]) -> Vectors:
     """Every row at length 1, zero rows as they are. Shapes: (n, dim) -> (n, dim)."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

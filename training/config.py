@@ -190,7 +190,7 @@ class ExportConfig:
     """The published artifact."""
 
     hnsw_from: int = 100_000
-    """Items from which the index is a graph (HNSW); below it is exact."""
+    """Items from which the index is a graph (HNSW); below it is exact, or as good as that."""
     hnsw_links: int = 32
     """Neighbours of each node of that graph."""
 

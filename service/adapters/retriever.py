@@ -7,6 +7,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.embeddings import scan_depth
 from service.types import Candidates
 
 _MAX_DEPTH = 1024
@@ -54,6 +55,7 @@ class ExactRetriever:
 class FaissRetriever:
     """Search in a faiss index over the same vectors; `index_bytes` None builds a flat (exact) one.
 
+    An index of 4-bit codes (IndexFastScan) only says which items are worth scoring: their whole vectors decide.
     Shapes: index_bytes (n,) uint8 as `faiss.serialize_index` writes it, items (num_items, dim) float32.
     Raises ValueError when the index is not over these items.
     """
@@ -64,6 +66,8 @@ class FaissRetriever:
         self._index = _flat(items) if index_bytes is None else faiss.deserialize_index(np.asarray(index_bytes))
         if (self._index.ntotal, self._index.d) != items.shape:
             raise ValueError(f"index over {(self._index.ntotal, self._index.d)}, items are {items.shape}")
+        self._items = items
+        self._scans = isinstance(self._index, faiss.IndexFastScan)
 
     def retrieve(
         self,
@@ -87,19 +91,32 @@ class FaissRetriever:
             over_fetch = _SPARE * len(allowed) / max(1, int(np.count_nonzero(allowed)))
             depths = [math.ceil(depth * over_fetch) for depth in depths]
         depth = min(max((depth for depth in depths if depth <= _MAX_DEPTH), default=1), self._index.ntotal)
-        scores, rows = self._index.search(queries, depth)
+        scores, rows = self._search(queries, depth)
         found = []
         for place, (k, excluded) in enumerate(zip(ks, exclude_rows, strict=True)):
             if depths[place] <= _MAX_DEPTH:
                 kept = _outside(rows[place], excluded, allowed)[:k]
                 candidates = Candidates(rows[place, kept], scores[place, kept])
                 found.append(self._completed(candidates, queries[place], k, excluded, allowed))
-            elif allowed is not None:  # few pass: scoring just them is exact and costs less than searching past others
+            elif allowed is not None or self._scans:
+                # few pass: scoring just them is exact and costs less than searching past others; a scan takes no filter
                 found.append(self._exact.retrieve(queries[place], k, excluded, allowed))
             else:
                 candidates = self._filtered(queries[place : place + 1], k, excluded)
                 found.append(self._completed(candidates, queries[place], k, excluded, None))
         return found
+
+    def _search(self, queries: NDArray[np.float32], depth: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Scores, falling, and rows, each (batch, depth); row -1 where fewer were visited."""
+        if not self._scans:
+            scores, rows = self._index.search(queries, depth)
+            return scores, rows
+        _, fetched = self._index.search(queries, min(scan_depth(depth), self._index.ntotal))
+        # A scan that finds fewer pads with -1, which scores the last item once more: it must not come
+        scores = np.stack([self._items[rows] @ query for rows, query in zip(fetched, queries, strict=True)])
+        scores[fetched < 0] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+        return np.take_along_axis(scores, order, 1), np.take_along_axis(fetched, order, 1)
 
     def _filtered(self, query: NDArray[np.float32], k: int, excluded: NDArray[np.integer]) -> Candidates:
         allowed = faiss.IDSelectorNot(faiss.IDSelectorBatch(excluded.astype(np.int64)))

@@ -21,10 +21,18 @@ def _hnsw(items: Items) -> FaissRetriever:
     return FaissRetriever(items, faiss.serialize_index(index))
 
 
+def _scan(items: Items) -> FaissRetriever:
+    index = faiss.IndexPQFastScan(items.shape[1], items.shape[1], 4, faiss.METRIC_INNER_PRODUCT)
+    index.train(items)
+    index.add(items)
+    return FaissRetriever(items, faiss.serialize_index(index))
+
+
 RETRIEVERS: dict[str, Callable[[Items], Retriever]] = {
     "exact": ExactRetriever,
     "flat": FaissRetriever,
     "hnsw": _hnsw,
+    "scan": _scan,
     "fake": FakeRetriever,
 }
 
