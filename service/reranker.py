@@ -14,6 +14,10 @@ from service.prompt_maker import PromptMaker
 from service.recommendation import Ranking
 from service.types import Candidates, Fallback, Subject
 
+_DECIMALS = 4
+"""Of log-odds. Logits of a bfloat16 model are eighths or coarser, so there are ties, and they keep the retrieved order:
+what is left of them after the softmax's rounding must not decide."""
+
 
 class Reranker:
     """Asks the LLM of each of the best candidates whether this user would enjoy it, Yes or No.
@@ -63,7 +67,7 @@ class Reranker:
         self._engine.refuse_unless_open(len(item_rows))  # before prompts are made for nobody
         prompts = await asyncio.to_thread(lambda: [self._prompt(subject, row) for row in item_rows])
         logprobs = await self._engine.first_token_logprobs(prompts, self._answer_ids)  # (n, 2)
-        log_odds: NDArray[np.float32] = logprobs[:, 0] - logprobs[:, 1]
+        log_odds: NDArray[np.float32] = (logprobs[:, 0] - logprobs[:, 1]).round(_DECIMALS)
         return log_odds
 
     def _prompt(self, subject: Subject, item_row: int) -> NDArray[np.float32]:

@@ -94,6 +94,13 @@ async def test_only_the_best_are_judged(store):
     assert [item["llm_score"] is None for item in reranked["items"]] == [False] * 3 + [True] * 5
 
 
+async def test_ties_keep_the_retrieved_order(service):
+    """Also where only the arithmetic's rounding tells them apart."""
+    calls = iter(range(100))
+    service.model.likes = lambda prompt_embeds: -0.25 + 1e-7 * next(calls)
+    assert _ids(await _recommend(service, k=8, rerank="llm")) == _ids(await _recommend(service, k=8))
+
+
 async def test_diversity_builds_on_the_reranked_order(service):
     """The first place is the language model's, whatever the weight."""
     _likes_long_titles(service)
