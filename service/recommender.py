@@ -105,6 +105,8 @@ class Recommender:
 
     async def _reranked(self, whom: Subject | Stranger, candidates: Candidates, wanted: Wanted) -> Ranking:
         if isinstance(whom, Subject) and self._reranker is not None:
+            if wanted.offset >= self._reranker.max_items and not wanted.diversity:
+                return Ranking(candidates)  # none of the judged could stand on this page
             deadline_s = wanted.deadline_s / 2 if wanted.explain else wanted.deadline_s  # half of it is for words
             return await self._reranker.rerank(whom, candidates, deadline_s=deadline_s)
         why = "the service runs without a language model" if self._reranker is None else "nothing is known of the user"

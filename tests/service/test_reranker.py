@@ -94,6 +94,15 @@ async def test_only_the_best_are_judged(store):
     assert [item["llm_score"] is None for item in reranked["items"]] == [False] * 3 + [True] * 5
 
 
+async def test_a_page_behind_the_judged_asks_nobody(store):
+    """Its order does not depend on theirs."""
+    async with running(Settings(store=store, rerank_items=3)) as service:
+        plain = await _recommend(service, k=3, offset=3)
+        reranked = await _recommend(service, k=3, offset=3, rerank="llm")
+        assert service.model.judged == []
+    assert (_ids(reranked), reranked["fallback"]) == (_ids(plain), None)
+
+
 async def test_ties_keep_the_retrieved_order(service):
     """Also where only the arithmetic's rounding tells them apart."""
     calls = iter(range(100))
