@@ -127,12 +127,14 @@ def _tensor_files(parts: Contents) -> dict[str, Tensors]:
 
 
 def side_tensors(side: SideTokenizer, name: str) -> Tensors:
-    """The codebooks of a side under "<side>.macro" and so on, each with its levels' weights where it has any."""
+    """The codebooks of a side under "<side>.macro" and so on; its levels' weights and decode table if it has any."""
     tensors: Tensors = {f"{name}.macro": side.macro.codebook, f"{name}.micro": side.micro.codebooks}
     if side.macro.weights is not None:
         tensors[f"{name}.macro_weights"] = side.macro.weights
     if side.micro.weights is not None:
         tensors[f"{name}.micro_weights"] = side.micro.weights
+    if side.decode_table is not None:
+        tensors[f"{name}.decode_table"] = side.decode_table
     return tensors
 
 
@@ -140,7 +142,7 @@ def side_of(tensors: Tensors, name: str) -> SideTokenizer:
     """The side that `side_tensors` wrote. KeyError where a codebook is missing."""
     macro = MacroQuantizer(tensors[f"{name}.macro"], tensors.get(f"{name}.macro_weights"))
     micro = MicroQuantizer(tensors[f"{name}.micro"], tensors.get(f"{name}.micro_weights"))
-    return SideTokenizer(macro, micro)
+    return SideTokenizer(macro, micro, tensors.get(f"{name}.decode_table"))
 
 
 def _embeddings(tensors: Tensors) -> NodeEmbeddings:

@@ -35,6 +35,8 @@ def check_finite(parts: Contents) -> None:
     vectors |= {"item codebook": t.item.macro.codebook, "item micro codebooks": t.item.micro.codebooks}
     vectors |= {"user micro codebooks": t.user.micro.codebooks, "style vectors": parts.soft_tokens.style}
     vectors |= {"user soft tokens": parts.soft_tokens.user, "item soft tokens": parts.soft_tokens.item}
+    tables = {"user decode table": t.user.decode_table, "item decode table": t.item.decode_table}
+    vectors |= {what: table for what, table in tables.items() if table is not None}
     for what, array in vectors.items():
         if not all(np.isfinite(row).all() for row in _blocks(array)):
             raise ArtifactIncompatible(what, "finite numbers", "a number that is not finite")
@@ -73,6 +75,9 @@ def _codebooks(parts: Contents) -> Iterator[Fact]:
             if weights is not None:
                 yield f"{name} level weights", shape, weights.shape
                 arrays.append(weights)
+        if side.decode_table is not None:
+            yield f"{name} decode table", (NUM_CODES, size, dim), side.decode_table.shape
+            arrays.append(side.decode_table)
         yield f"dtype of {name} codebooks", {np.dtype(np.float32)}, {array.dtype for array in arrays}
     yield "codes in the vocabulary, by level", {size}, set(parts.vocabulary.sizes())
 

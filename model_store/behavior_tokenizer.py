@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from model_store.embeddings import NodeEmbeddings
-from model_store.quantizer import Codes, MacroQuantizer, MicroQuantizer, Vectors
+from model_store.quantizer import Codes, MacroQuantizer, MicroQuantizer, Vectors, summed
 from model_store.types import NUM_CODES, BehaviorTokens
 
 _CHUNK_ROWS = 65_536  # residuals of so many nodes are held at a time
@@ -20,6 +20,11 @@ class SideTokenizer:
 
     macro: MacroQuantizer
     micro: MicroQuantizer
+    decode_table: Vectors | None = None
+    """(6, codebook_size, dim_joint) float32: what each code adds to a decoded vector; its codeword where there is none.
+
+    Codewords are made one level after the other, for encoding. Fitted together they decode better (ADR 0008).
+    """
 
     def encode(self, x: Vectors) -> Codes:
         """Codes, macro first. Shapes: x (n, dim_joint) -> (n, 6) uint16. ValueError unless x is finite."""
@@ -32,6 +37,8 @@ class SideTokenizer:
 
     def decode(self, codes: NDArray[np.integer]) -> Vectors:
         """The vectors that the codes stand for. Shapes: codes (n, 6) -> (n, dim_joint)."""
+        if self.decode_table is not None:
+            return summed(self.decode_table, codes)
         return self.macro.decode(codes[:, 0]) + self.micro.decode(codes[:, 1:])
 
     @property

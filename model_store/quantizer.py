@@ -68,10 +68,7 @@ class MicroQuantizer:
 
     def decode(self, codes: NDArray[np.integer]) -> Vectors:
         """Sums of codewords. Shapes: codes (n, 5) -> (n, dim)."""
-        total = np.zeros((len(codes), self.codebooks.shape[-1]), np.float32)
-        for level, codebook in enumerate(self.codebooks):
-            total += codebook[codes[:, level]]
-        return total
+        return summed(self.codebooks, codes)
 
     @cached_property
     def _seen(self) -> tuple[_Seen, ...]:
@@ -98,6 +95,14 @@ class _Seen:
     def nearest(self, x: Vectors) -> Codes:
         """Codes of vectors (n, dim), whole ones."""
         return _nearest(x[:, self.dims] * self.weights, self.codebook, self.squared)
+
+
+def summed(codebooks: Vectors, codes: NDArray[np.integer]) -> Vectors:
+    """What the codes of each node add up to. Shapes: codebooks (levels, codebook_size, dim), codes (n, levels)."""
+    total = np.zeros((len(codes), codebooks.shape[-1]), np.float32)
+    for level, codebook in enumerate(codebooks):
+        total += codebook[codes[:, level]]
+    return total
 
 
 def _chunks(x: Vectors) -> Iterator[slice]:

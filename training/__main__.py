@@ -20,6 +20,7 @@ from training.data.wheels import DownloadError, cache_root
 from training.fetch_language_model import LanguageModelNotFetched
 from training.llm_judge import JudgeEndpoint, JudgeError, LlmJudge
 from training.progress import console, counted
+from training.run_log import check_log_dir, write_log
 from training.toml_fields import documented
 
 DEFAULT_STORE = Path("model_store/artifacts")
@@ -56,12 +57,18 @@ def run(
     config: Annotated[Path, typer.Argument(help="TOML; `beat-train config` shows every key.")],
     data: Data = None,
     store: Store = DEFAULT_STORE,
+    log_dir: Annotated[
+        Path | None, typer.Option(help="Folder for losses and figures as TensorBoard reads them, written at the end.")
+    ] = None,
 ) -> None:
     """Train what CONFIG says and publish it as the store's latest version."""
     with _one_line_errors():
         from training.run import run as run_stages  # torch: seconds that --help does not pay
 
-        run_stages(read_config(config), data, store)
+        check_log_dir(log_dir)
+        report = run_stages(read_config(config), data, store)
+        if log_dir:
+            write_log(report, log_dir)
 
 
 @app.command()

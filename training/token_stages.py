@@ -28,7 +28,7 @@ from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer, train_tokenizer
 from training.word_anchors import style_start, word_anchors
 
-TOKENIZER_FORMAT = 6
+TOKENIZER_FORMAT = 7
 PROJECTOR_FORMAT = 1
 NUM_LEVELS = 12
 SHOWN_EVERY = 20

@@ -23,6 +23,7 @@ from model_store.vocabulary import Vocabulary
 from training.code_meanings import code_meanings
 from training.config import ConfigError, TokenizerConfig, View
 from training.data import Dataset, Pairs
+from training.decode_table import decode_table
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
 Advance = Callable[[int], None]
@@ -66,6 +67,9 @@ def train_tokenizer(
     user = residual_kmeans(users, user_views, config, seed, on_level)
     item = residual_kmeans(items, item_views, config, seed, on_level)
     user_codes, item_codes = user.encode(users), item.encode(items)
+    popularity = np.maximum(graph.item_degree, 1)
+    user = replace(user, decode_table=decode_table(users, user_codes, user, np.ones(len(users))))
+    item = replace(item, decode_table=decode_table(items, item_codes, item, popularity))
     nodes = {"user": (user_codes, histories), "item": (item_codes, sp.identity(dataset.num_items, format="csr"))}
     meanings = {
         side: code_meanings(codes, items_of, words, config.codebook_size) for side, (codes, items_of) in nodes.items()

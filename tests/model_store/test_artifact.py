@@ -90,14 +90,17 @@ def test_a_file_without_one_of_its_tensors_is_named(folder, name):
     assert caught.value.file.endswith(name)
 
 
-def test_level_weights_are_kept_with_the_codebooks():
-    """A side comes back as it was, with weights and without."""
+def test_level_weights_and_decode_tables_are_kept_with_the_codebooks():
+    """A side comes back as it was, with weights and table and without."""
     codebooks = np.random.default_rng(0).normal(size=(6, 4, 3)).astype(np.float32)
     weights = np.random.default_rng(1).uniform(0, 1, (6, 3)).astype(np.float32)
     for own in (weights, None):
         macro = MacroQuantizer(codebooks[0], None if own is None else own[0])
         micro = MicroQuantizer(codebooks[1:], None if own is None else own[1:])
-        back = side_of(side_tensors(SideTokenizer(macro, micro), "user"), "user")
+        side = SideTokenizer(macro, micro, None if own is None else codebooks * 2)
+        back = side_of(side_tensors(side, "user"), "user")
         x = np.random.default_rng(2).normal(size=(20, 3)).astype(np.float32)
-        np.testing.assert_array_equal(back.encode(x), SideTokenizer(macro, micro).encode(x))
-        assert (back.macro.weights is None) == (own is None)
+        codes = side.encode(x)
+        np.testing.assert_array_equal(back.encode(x), codes)
+        np.testing.assert_array_equal(back.decode(codes), side.decode(codes))
+        assert (back.macro.weights is None) == (back.decode_table is None) == (own is None)

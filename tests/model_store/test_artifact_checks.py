@@ -36,6 +36,11 @@ def with_code(parts, name, code):
     return replace(parts, **{name: codes})
 
 
+def with_decode_table(parts, shape, value=0.0):
+    user = replace(parts.tokenizer.user, decode_table=np.full(shape, value, np.float32))
+    return replace(parts, tokenizer=replace(parts.tokenizer, user=user))
+
+
 FAULTS = {
     "users with vectors": lambda p: with_embeddings(p, "users", lambda a: a[:-1]),
     "users with histories": lambda p: replace(p, histories=Histories.from_pairs([0], [0], NUM_USERS + 1)),
@@ -58,6 +63,7 @@ FAULTS = {
             p.tokenizer, user=replace(p.tokenizer.user, macro=MacroQuantizer(np.zeros((CODEBOOK_SIZE, 3), np.float32)))
         ),
     ),
+    "user decode table": lambda p: with_decode_table(p, (6, CODEBOOK_SIZE, 3)),
     "shapes of the soft tokens": lambda p: replace(
         p, soft_tokens=replace(p.soft_tokens, item=p.soft_tokens.item[:, :-1])
     ),
@@ -100,3 +106,11 @@ def test_vectors_that_are_not_finite_are_found(parts, name, bad):
 
     with pytest.raises(ArtifactIncompatible, match="finite numbers"):
         check_finite(with_embeddings(parts, name, spoil))
+
+
+def test_a_decode_table_that_fits_is_checked_for_its_numbers(parts):
+    """Of the codebooks' shape it passes; one number that is not finite is found."""
+    shape = (6, CODEBOOK_SIZE, parts.embeddings.dim_joint)
+    check_contents(with_decode_table(parts, shape), parts.language_model)
+    with pytest.raises(ArtifactIncompatible, match="user decode table"):
+        check_finite(with_decode_table(parts, shape, np.nan))

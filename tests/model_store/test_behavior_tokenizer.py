@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,3 +66,15 @@ def test_a_history_gets_the_tokens_of_its_joint_vector(tmp_path):
         tokens = tokenizer.tokens_of_history(history_rows(row))
         assert tokens.macro == row % len(COLOURS)
         assert tokens.codes == tuple(artifact.user_codes[row])
+
+
+def test_a_decode_table_decodes_and_leaves_encoding_alone():
+    """With a table of twice the codewords a decoded vector is twice as long, and codes are the same."""
+    rng = np.random.default_rng(0)
+    codebooks = rng.normal(size=(6, 4, DIM)).astype(np.float32)
+    plain = SideTokenizer(MacroQuantizer(codebooks[0]), MicroQuantizer(codebooks[1:]))
+    doubled = replace(plain, decode_table=2 * codebooks)
+    x = rng.normal(size=(20, DIM)).astype(np.float32)
+    codes = doubled.encode(x)
+    np.testing.assert_array_equal(codes, plain.encode(x))
+    np.testing.assert_allclose(doubled.decode(codes), 2 * plain.decode(codes), rtol=1e-5)

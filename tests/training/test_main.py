@@ -76,13 +76,16 @@ def test_data_too_small_for_the_codebooks_is_told_in_a_line(tmp_path, config):
 
 
 def test_a_run_says_what_it_published(tmp_path, config):
-    """A small config with a tiny LLM goes through; the last line names the version and the store."""
+    """A small config with a tiny LLM goes through; the last line names version and store, and its log is written."""
     tiny_language_model(tmp_path / "llm")
     small = f"[tokenizer]\ncodebook_size = 8\n[projector]\nlanguage_model = '{tmp_path / 'llm'}'\nmax_steps = 1\n"
     config.write_text(TOML + small + "num_style = 2\nwidth = 4\n[evaluation]\nbootstrap_samples = 5\nmax_rows = 4\n")
     data, store = write_checkerboard(tmp_path / "data"), tmp_path / "store"
-    result = runner.invoke(app, ["run", str(config), "--data", str(data), "--store", str(store)])
+    log = tmp_path / "log"
+    asked = ["run", str(config), "--data", str(data), "--store", str(store), "--log-dir", str(log)]
+    result = runner.invoke(app, asked)
     assert result.exit_code == 0, result.output
+    assert len(list(log.iterdir())) == 1
     (version,) = ModelStore(store).versions()
     assert f"published {version} in" in " ".join(result.stdout.split())
 
