@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install redis prometheus chromium dashboards demo test check vllm test-vllm up down smoke clean openapi test-api
+.PHONY: help install redis prometheus chromium dashboards demo bench test check vllm test-vllm up down smoke clean openapi test-api
 
 # The newest of these that is 3.11 or newer; name another with `make PYTHON=...`.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -53,6 +53,9 @@ dashboards: $(STAMP) ## write the Grafana dashboards from docker/grafana/boards
 demo: $(STAMP) ## train the movie demo, serve it, ask it (DEMO_EXIT=1: stop after the answers)
 	@$(BIN)/beat-train run $(CONFIG) --store $(STORE)
 	@$(BIN)/beat-serve demo --store $(STORE) --port $(PORT) $(if $(filter-out 0,$(DEMO_EXIT)),--exit)
+
+bench: $(STAMP) redis ## compare the service with an empty route and others, about three minutes (docs/performance.md)
+	@$(BIN)/python -m benchmarks
 
 openapi: $(STAMP) ## write docs/openapi.json and its examples anew
 	@$(BIN)/python -m tests.openapi_examples

@@ -97,7 +97,7 @@ class NodeEmbeddings:
 
 def scan_depth(depth: int) -> int:
     """Items that a scan of shortened vectors gives so that the best `depth` are among them; whole ones then decide."""
-    return 2 * depth + 100
+    return depth + depth // 2 + 50
 
 
 def unit_rows(vectors: NDArray[np.floating]) -> Vectors:

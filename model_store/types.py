@@ -56,7 +56,8 @@ class BehaviorTokens:
         """Tokens of their 12 bytes. ValueError for any other length."""
         if len(data) != _WIRE.size:
             raise ValueError(f"expected {_WIRE.size} bytes of codes, found {len(data)}")
-        return cls.from_codes(_WIRE.unpack(data))
+        macro, *micro = _WIRE.unpack(data)
+        return cls(macro, tuple(micro))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,18 @@ class _Batch:
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
     ks: list[int] = field(default_factory=list)
     exclude_rows: list[NDArray[np.integer]] = field(default_factory=list)
-    found: "asyncio.Task[list[Candidates]] | None" = None
+    found: "list[asyncio.Future[Candidates]]" = field(default_factory=list)
+
+    def settle(self, search: "asyncio.Task[list[Candidates]]") -> None:
+        """Give every request its own answer, or what the search raised; some may have left meanwhile."""
+        error = search.exception()
+        for place, found in enumerate(self.found):
+            if found.done():
+                continue
+            if error is None:
+                found.set_result(search.result()[place])
+            else:
+                found.set_exception(error)
 
 
 class ItemSearch:
@@ -48,17 +59,17 @@ class ItemSearch:
         """As Retriever.retrieve. A filtered search is one of its own: few requests have the same filter."""
         if allowed is not None:
             return (await self.nearest_many([vector], [k], [exclude_rows], allowed))[0]
+        loop = asyncio.get_running_loop()
+        if self._open is None:
+            self._open = _Batch()
+            loop.create_task(self._search(self._open)).add_done_callback(self._open.settle)
         batch = self._open
-        if batch is None:
-            batch = self._open = _Batch()
-            batch.found = asyncio.get_running_loop().create_task(self._search(batch))
-        place = len(batch.ks)
+        found: asyncio.Future[Candidates] = loop.create_future()
         batch.vectors.append(vector)
         batch.ks.append(k)
         batch.exclude_rows.append(exclude_rows)
-        assert batch.found is not None
-        found = await asyncio.shield(batch.found)  # shield: one client that leaves must not end the others' search
-        return found[place]
+        batch.found.append(found)
+        return await found  # its own: one client that leaves must not end the others' search
 
     async def nearest_many(
         self,

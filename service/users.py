@@ -95,18 +95,20 @@ class Users:
 
     async def tokens(self, row: int) -> BehaviorTokens:
         """The user's trained tokens; on a miss the cache learns them without being waited for."""
-        return (await self._tokens_many([row]))[0]
+        user_id = self._ids.to_id(row)
+        return await self._cached_or_trained(row, user_id, await self._cache.get(user_id))
 
     async def _tokens_many(self, rows: Sequence[int]) -> list[BehaviorTokens]:
         user_ids = [self._ids.to_id(row) for row in rows]
-        found = []
-        for row, user_id, cached in zip(rows, user_ids, await self._cache.get_many(user_ids), strict=True):
-            if cached is not None and max(cached.codes) < self._tokenizer.user.codebook_size:  # another writer may err
-                found.append(cached)
-                continue
-            found.append(BehaviorTokens.from_codes(self._codes[row]))
-            await self._cache.put(user_id, found[-1])
-        return found
+        cached = await self._cache.get_many(user_ids)
+        return [await self._cached_or_trained(*known) for known in zip(rows, user_ids, cached, strict=True)]
+
+    async def _cached_or_trained(self, row: int, user_id: UserId, cached: BehaviorTokens | None) -> BehaviorTokens:
+        if cached is not None and max(cached.codes) < self._tokenizer.user.codebook_size:  # another writer may err
+            return cached
+        tokens = BehaviorTokens.from_codes(self._codes[row])
+        await self._cache.put(user_id, tokens)
+        return tokens
 
     def _trained(self, user_row: int, tokens: BehaviorTokens) -> Subject:
         history = self._histories.of(user_row)

@@ -86,17 +86,20 @@ class FaissRetriever:
         allowed: NDArray[np.bool_] | None = None,
     ) -> list[Candidates]:
         queries = np.ascontiguousarray(vectors, np.float32)
-        depths = [k + len(excluded) for k, excluded in zip(ks, exclude_rows, strict=True)]
+        wanted = [scan_depth(k) for k in ks] if self._scans else ks
+        depths = [count + len(excluded) for count, excluded in zip(wanted, exclude_rows, strict=True)]
         if allowed is not None:  # asked for so many that as many as are wanted should pass
             over_fetch = _SPARE * len(allowed) / max(1, int(np.count_nonzero(allowed)))
             depths = [math.ceil(depth * over_fetch) for depth in depths]
         depth = min(max((depth for depth in depths if depth <= _MAX_DEPTH), default=1), self._index.ntotal)
-        scores, rows = self._search(queries, depth)
+        scores, rows = self._index.search(queries, depth)
         found = []
         for place, (k, excluded) in enumerate(zip(ks, exclude_rows, strict=True)):
             if depths[place] <= _MAX_DEPTH:
-                kept = _outside(rows[place], excluded, allowed)[:k]
+                kept = _outside(rows[place], excluded, allowed)[: wanted[place]]
                 candidates = Candidates(rows[place, kept], scores[place, kept])
+                if self._scans:
+                    candidates = self._scored(candidates.rows, queries[place], k)
                 found.append(self._completed(candidates, queries[place], k, excluded, allowed))
             elif allowed is not None or self._scans:
                 # few pass: scoring just them is exact and costs less than searching past others; a scan takes no filter
@@ -106,17 +109,11 @@ class FaissRetriever:
                 found.append(self._completed(candidates, queries[place], k, excluded, None))
         return found
 
-    def _search(self, queries: NDArray[np.float32], depth: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Scores, falling, and rows, each (batch, depth); row -1 where fewer were visited."""
-        if not self._scans:
-            scores, rows = self._index.search(queries, depth)
-            return scores, rows
-        _, fetched = self._index.search(queries, min(scan_depth(depth), self._index.ntotal))
-        # A scan that finds fewer pads with -1, which scores the last item once more: it must not come
-        scores = np.stack([self._items[rows] @ query for rows, query in zip(fetched, queries, strict=True)])
-        scores[fetched < 0] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :depth]
-        return np.take_along_axis(scores, order, 1), np.take_along_axis(fetched, order, 1)
+    def _scored(self, rows: NDArray[np.int64], vector: NDArray[np.float32], k: int) -> Candidates:
+        """The k best of the rows by their whole vectors."""
+        scores = self._items[rows] @ vector  # (n,)
+        best = np.argsort(-scores, kind="stable")[:k]
+        return Candidates(rows[best], scores[best])
 
     def _filtered(self, query: NDArray[np.float32], k: int, excluded: NDArray[np.integer]) -> Candidates:
         allowed = faiss.IDSelectorNot(faiss.IDSelectorBatch(excluded.astype(np.int64)))
