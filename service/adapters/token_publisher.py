@@ -1,6 +1,6 @@
 """Writes the tokens of all users of a version into Redis, to be there before they are asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from model_store.id_map import IdMap
+from service.adapters.redis_line import Command, packed
 from service.token_layout import TokenLayout
 
 _BUCKETS_PER_TRIP: Final = 256
@@ -91,16 +92,30 @@ class TokenPublisher:
     def _write(
         self, first: int, last: int, fields: list[bytes], values: list[bytes], starts: NDArray[np.int64]
     ) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
+        commands: list[Command] = []
         for bucket in range(first, last):
             users = slice(int(starts[bucket]), int(starts[bucket + 1]))
-            pairs = [part for pair in zip(fields[users], values[users], strict=True) for part in pair]
+            pairs = fields[users] * 2
             if pairs:
+                pairs[::2], pairs[1::2] = fields[users], values[users]
                 key = self._layout.key(bucket)
-                pipeline.hset(key, items=pairs)
-                pipeline.persist(key)  # a service that met some of these users first has let it expire
-        pipeline.hset(self._progress_key, mapping={"buckets": last, "users": self._layout.num_users})
-        pipeline.execute()
+                # persist: a service that met some of these users first has let it expire
+                commands += [("HSET", key, *pairs), ("PERSIST", key)]
+        commands.append(("HSET", self._progress_key, "buckets", last, "users", self._layout.num_users))
+        self._send(commands)
+
+    def _send(self, commands: Sequence[Command]) -> None:
+        connection = self._redis.connection_pool.get_connection()
+        try:
+            connection.send_packed_command([packed(commands)])  # type: ignore[no-untyped-call]
+            for _ in commands:
+                connection.read_response()
+        except BaseException:
+            # answers that nobody read would be taken for those of the next command
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        finally:
+            self._redis.connection_pool.release(connection)
 
 
 @contextmanager
