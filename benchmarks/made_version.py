@@ -22,17 +22,17 @@ from model_store import (
     ModelStore,
     NodeEmbeddings,
     SideTokenizer,
-    SoftTokenTable,
     Vocabulary,
     default_template,
 )
-from tests.artifacts import CHAT, HIDDEN_SIZE, tiny_language_model
+from tests.artifacts import CHAT, random_soft_tokens, tiny_language_model
 from training.config import ExportConfig
 from training.export import build_index
 
 Vectors = NDArray[np.float32]
 
 NUM_STYLE = 48
+NUM_SOFT = 12
 _WORDS_PER_CODE = 6
 _NUM_WORDS = 2_000
 _NUM_TASTES = 200
@@ -63,13 +63,14 @@ def publish_made_version(root: Path, size: Size, *, seed: int = 0) -> str:
     embeddings = _embeddings(size, degree, random)
     tokenizer = BehaviorTokenizer(_side(size, random), _side(size, random), embeddings)
     item_ids = IdMap.from_ids(np.arange(size.items), kind="item")
-    soft_shapes = ((NUM_STYLE, HIDDEN_SIZE), *[(NUM_CODES, size.codebook_size, HIDDEN_SIZE)] * 2)
+    slots = {"num_style": NUM_STYLE, "num_soft": NUM_SOFT}
+    codes = {"codebook_size": size.codebook_size, "dim_text": size.dim_text}
     parts = ArtifactParts(
         dataset="made",
         config={"made": vars(size), "seed": seed},
         metrics={},
         language_model=spec,
-        prompt_template=default_template(CHAT, style_length=NUM_STYLE).to_json(),
+        prompt_template=default_template(CHAT, style_length=NUM_STYLE, num_soft=NUM_SOFT).to_json(),
         user_ids=IdMap.from_ids(np.arange(size.users), kind="user"),
         catalog=Catalog.from_items(item_ids, [_item(row) for row in range(size.items)], degree),
         histories=Histories.from_pairs(users, items, size.users),
@@ -77,7 +78,7 @@ def publish_made_version(root: Path, size: Size, *, seed: int = 0) -> str:
         tokenizer=tokenizer,
         user_codes=random.integers(size.codebook_size, size=(size.users, NUM_CODES)).astype(np.uint16),
         item_codes=random.integers(size.codebook_size, size=(size.items, NUM_CODES)).astype(np.uint16),
-        soft_tokens=SoftTokenTable(*(_normal(random, shape) for shape in soft_shapes)),
+        soft_tokens=random_soft_tokens(seed, **slots, **codes, num_words=4096, width=256),
         vocabulary=_vocabulary(size, random),
         index_bytes=build_index(embeddings.items, ExportConfig(), queries=embeddings.users),
     )

@@ -19,7 +19,7 @@ from model_store.id_map import IdMap
 from model_store.language_model_spec import LanguageModelSpec
 from model_store.manifest import Json, Manifest
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import SoftTokens
 from model_store.tensor_file import Tensors, load_tensors, save_tensors
 from model_store.vocabulary import Vocabulary
 
@@ -42,7 +42,7 @@ class Contents:
     """(num_users, 6): tokens of every training user, macro first."""
     item_codes: NDArray[np.uint16]
     """(num_items, 6)."""
-    soft_tokens: SoftTokenTable
+    soft_tokens: SoftTokens
     vocabulary: Vocabulary
     index_bytes: NDArray[np.uint8] | None = None
     """A serialised faiss index over the item vectors, where training built one."""
@@ -104,7 +104,7 @@ def read_contents(folder: Path, names: Container[str]) -> Mapping[str, Any]:
         "tokenizer": BehaviorTokenizer(user, item, embeddings),
         "user_codes": _read(folder, "codes", lambda t: t["user"]),
         "item_codes": _read(folder, "codes", lambda t: t["item"]),
-        "soft_tokens": _read(folder, "soft_tokens", SoftTokenTable.from_tensors),
+        "soft_tokens": _read(folder, "soft_tokens", SoftTokens.from_tensors),
         "vocabulary": _vocabulary(folder),
         "index_bytes": _read(folder, "index", lambda t: t["faiss"]) if INDEX_FILE in names else None,
     }

@@ -33,8 +33,9 @@ def check_finite(parts: Contents) -> None:
     vectors = {"user vectors": e.users, "item vectors": e.items, "item text vectors": e.item_texts}
     vectors |= {"fold-in map": e.fold_in_map, "user codebook": t.user.macro.codebook}
     vectors |= {"item codebook": t.item.macro.codebook, "item micro codebooks": t.item.micro.codebooks}
-    vectors |= {"user micro codebooks": t.user.micro.codebooks, "style vectors": parts.soft_tokens.style}
-    vectors |= {"user soft tokens": parts.soft_tokens.user, "item soft tokens": parts.soft_tokens.item}
+    vectors |= {"user micro codebooks": t.user.micro.codebooks}
+    soft = {f"soft tokens, {name}": array for name, array in parts.soft_tokens.to_tensors().items()}
+    vectors |= {name: np.asarray(array, np.float32) for name, array in soft.items()}
     tables = {"user decode table": t.user.decode_table, "item decode table": t.item.decode_table}
     vectors |= {what: table for what, table in tables.items() if table is not None}
     for what, array in vectors.items():
@@ -66,7 +67,8 @@ def _embeddings(parts: Contents) -> Iterator[Fact]:
 
 def _codebooks(parts: Contents) -> Iterator[Fact]:
     size, dim, soft = parts.soft_tokens.codebook_size, parts.embeddings.dim_joint, parts.soft_tokens
-    yield "shapes of the soft tokens", ((NUM_CODES, size, soft.hidden_size),) * 2, (soft.user.shape, soft.item.shape)
+    yield "codes that soft tokens are read from", (size, size), tuple(s.inner.shape[1] for s in (soft.user, soft.item))
+    yield "width of the texts that soft tokens are read from", parts.embeddings.dim_text, len(soft.words.keys)
     for name, side in (("user", parts.tokenizer.user), ("item", parts.tokenizer.item)):
         yield f"{name} codebook", (size, dim), side.macro.codebook.shape
         yield f"{name} micro codebooks", (NUM_MICRO, size, dim), side.micro.codebooks.shape

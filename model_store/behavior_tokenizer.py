@@ -42,6 +42,13 @@ class SideTokenizer:
         return self.macro.decode(codes[:, 0]) + self.micro.decode(codes[:, 1:])
 
     @property
+    def addends(self) -> Vectors:
+        """What each code adds to a decoded vector, (6, codebook_size, dim_joint), macro first."""
+        if self.decode_table is not None:
+            return self.decode_table
+        return np.concatenate([self.macro.codebook[None], self.micro.codebooks])
+
+    @property
     def codebook_size(self) -> int:
         """Codes of each level."""
         return len(self.macro.codebook)

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 from model_store.errors import ArtifactCorrupt, ArtifactIncompatible
 from model_store.language_model_spec import TOKENIZER, ChatMarkup
 from model_store.token_embeddings import TokenEmbeddings
-from model_store.types import NUM_CODES, EmbedsPart, Prompt, Slot, TextPart
+from model_store.types import EmbedsPart, Prompt, Slot, TextPart
 
 FieldName = Literal["title", "text", "history"]
 
@@ -194,11 +194,11 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_str(definition)
 
 
-def default_template(chat: ChatMarkup, *, style_length: int = 48) -> PromptTemplate:
+def default_template(chat: ChatMarkup, *, style_length: int = 48, num_soft: int = 12) -> PromptTemplate:
     """The template for explanations, in the LLM's own chat markup: a question answered in style, then the real one.
 
     The style's soft tokens stand where an example answer would: a frozen LLM takes its manner from there far better
-    than from vectors among the instructions.
+    than from vectors among the instructions. `num_soft` are the soft tokens of each node.
     """
     question = "Why would this user enjoy this item?"
     return PromptTemplate(
@@ -209,9 +209,9 @@ def default_template(chat: ChatMarkup, *, style_length: int = 48) -> PromptTempl
             ),
             SlotSegment("style", style_length),
             TextSegment(f"{chat.before_user}User:"),
-            SlotSegment("user", NUM_CODES),
+            SlotSegment("user", num_soft),
             TextSegment("\nItem:"),
-            SlotSegment("item", NUM_CODES),
+            SlotSegment("item", num_soft),
             FieldSegment("title", before='\nTitle: "', after='"', max_chars=120),
             FieldSegment("text", before='\nAbout: "', after='"', max_chars=220),
             FieldSegment("history", before='\nLiked before: "', after='"', max_chars=160),

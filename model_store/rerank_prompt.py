@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from model_store.language_model_spec import ChatMarkup
 from model_store.prompt import FieldSegment, PromptEncoder, PromptTemplate, SlotSegment, TextSegment
-from model_store.types import NUM_CODES
 
 ANSWERS = ("Yes", "No")
 
 
-def rerank_template(chat: ChatMarkup) -> PromptTemplate:
-    """The template for one candidate, in the LLM's own chat markup; its next token is the answer."""
+def rerank_template(chat: ChatMarkup, *, num_soft: int) -> PromptTemplate:
+    """The template for one candidate, in the LLM's own chat markup; its next token is the answer.
+
+    `num_soft` are the soft tokens of each node.
+    """
     return PromptTemplate(
         (
             TextSegment(
                 f"{chat.before_system}You decide whether an item suits a user. You answer Yes or No."
                 f"{chat.before_user}User:"
             ),
-            SlotSegment("user", NUM_CODES),
+            SlotSegment("user", num_soft),
             FieldSegment("history", before='\nLiked before: "', after='"', max_chars=160),
             TextSegment("\nItem:"),
-            SlotSegment("item", NUM_CODES),
+            SlotSegment("item", num_soft),
             FieldSegment("title", before='\nTitle: "', after='"', max_chars=120),
             FieldSegment("text", before='\nAbout: "', after='"', max_chars=220),
             TextSegment(f"\nWould this user enjoy this item? Yes or No?{chat.before_answer}"),

@@ -87,8 +87,7 @@ def build_components(
     """The parts for these settings; `make_language_model` takes the place of what `settings.llm` names.
 
     Beside an already `served` version they go on with its metrics and feedback, and with its engine where both have the
-    same LLM.
-    Raises ModelStoreError when the version cannot be served. A new engine has loaded nothing yet: see `start`.
+    same LLM. ModelStoreError where the version cannot be served. A new engine has loaded nothing yet: see `start`.
     """
     store = ModelStore(settings.store)
     llm = store.manifest(settings.version).language_model
@@ -231,10 +230,11 @@ def _retriever(settings: Settings, artifact: Artifact) -> Retriever:
 def _reranker(
     settings: Settings, artifact: Artifact, evidence: EvidenceSelector, prompts: PromptMaker, engine: Engine
 ) -> Reranker:
+    question = rerank_template(artifact.manifest.language_model.chat, num_soft=artifact.soft_tokens.num_soft)
     return Reranker(
         catalog=artifact.catalog,
         evidence=evidence,
-        prompts=prompts.asking(rerank_template(artifact.manifest.language_model.chat)),
+        prompts=prompts.asking(question),
         engine=engine,
         max_items=settings.rerank_items,
     )

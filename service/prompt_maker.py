@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import SoftTokens
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.types import Item, Slot
 from service.explanation import Evidence
@@ -18,7 +18,7 @@ class PromptMaker:
         template: PromptTemplate,
         encoder: PromptEncoder,
         token_embeddings: TokenEmbeddings,
-        soft_tokens: SoftTokenTable,
+        soft_tokens: SoftTokens,
     ) -> None:
         self._template = template
         self.encoder = encoder
@@ -36,7 +36,7 @@ class PromptMaker:
         prompt = self._template.render(title=item.title, text=item.about, history=titles)
         soft: dict[Slot, NDArray[np.float32]] = {
             "style": self._soft_tokens.style,
-            "user": self._soft_tokens.lookup("user", evidence.user.tokens),
-            "item": self._soft_tokens.lookup("item", evidence.item.tokens),
+            "user": self._soft_tokens.of("user", evidence.user.tokens),
+            "item": self._soft_tokens.of("item", evidence.item.tokens),
         }
         return embed_prompt(self.encoder.encode(prompt), self._token_embeddings, soft)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from model_store import (
+    AnchorWords,
     ArtifactParts,
     BehaviorTokenizer,
     Catalog,
@@ -28,8 +29,9 @@ from model_store import (
     MicroQuantizer,
     ModelStore,
     NodeEmbeddings,
+    SideReader,
     SideTokenizer,
-    SoftTokenTable,
+    SoftTokens,
     Vocabulary,
     default_template,
 )
@@ -39,6 +41,7 @@ NUM_USERS, NUM_ITEMS = 8, 12
 HIDDEN_SIZE = 16
 CODEBOOK_SIZE = 4
 NUM_STYLE = 12
+NUM_SOFT = 5
 COLOURS = ("red", "blue")
 USER_IDS = tuple(f"user-{row}" for row in range(NUM_USERS))
 ITEM_IDS = tuple(100 + row for row in range(NUM_ITEMS))
@@ -88,7 +91,7 @@ def tiny_parts(language_model: LanguageModelSpec) -> ArtifactParts:
         config={"graph": {"dim": 4}, "seed": 0},
         metrics={"recall_at_20": 1.0},
         language_model=language_model,
-        prompt_template=default_template(CHAT, style_length=NUM_STYLE).to_json(),
+        prompt_template=default_template(CHAT, style_length=NUM_STYLE, num_soft=NUM_SOFT).to_json(),
         user_ids=IdMap.from_ids(USER_IDS, kind="user"),
         catalog=Catalog.from_items(IdMap.from_ids(ITEM_IDS, kind="item"), [_item(r) for r in range(NUM_ITEMS)], degree),
         histories=Histories.from_pairs(users, items, NUM_USERS),
@@ -96,7 +99,7 @@ def tiny_parts(language_model: LanguageModelSpec) -> ArtifactParts:
         tokenizer=tokenizer,
         user_codes=np.array([tokenizer.tokens_of_history(rows).codes for rows in histories], np.uint16),
         item_codes=tokenizer.item.encode(item_vectors),
-        soft_tokens=_soft_tokens(),
+        soft_tokens=random_soft_tokens(2),
         vocabulary=_vocabulary(),
     )
 
@@ -182,10 +185,29 @@ def _side_tokenizer() -> SideTokenizer:
     return SideTokenizer(MacroQuantizer(macro), MicroQuantizer(micro))
 
 
-def _soft_tokens() -> SoftTokenTable:
-    rng = np.random.default_rng(2)
-    shapes = ((NUM_STYLE, HIDDEN_SIZE), (6, CODEBOOK_SIZE, HIDDEN_SIZE), (6, CODEBOOK_SIZE, HIDDEN_SIZE))
-    return SoftTokenTable(*(rng.normal(0, 0.3, shape).astype(np.float32) for shape in shapes))
+def random_soft_tokens(
+    seed: int,
+    *,
+    num_style: int = NUM_STYLE,
+    num_soft: int = NUM_SOFT,
+    codebook_size: int = CODEBOOK_SIZE,
+    dim_text: int = 2,
+    num_words: int = 7,
+    width: int = 5,
+) -> SoftTokens:
+    """Soft tokens of random codewords and words, of a readable size."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return rng.normal(0, 0.3, shape).astype(np.float32)
+
+    def reader() -> SideReader:
+        texts = drawn(6, codebook_size, dim_text)
+        inner, outer = drawn(6, codebook_size, width), drawn(width, num_soft, HIDDEN_SIZE)
+        return SideReader(inner, drawn(width), outer, drawn(num_soft, HIDDEN_SIZE), texts)
+
+    words = AnchorWords(drawn(dim_text, num_words), drawn(num_words), drawn(num_words, HIDDEN_SIZE))
+    return SoftTokens(drawn(num_style, HIDDEN_SIZE), words, reader(), reader())
 
 
 def _vocabulary() -> Vocabulary:

@@ -33,6 +33,9 @@ __all__ = [
     "read_config",
 ]
 
+ControlName = Literal["identity_free", "random"]
+View = Literal["graph", "text", "both"]
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -76,9 +79,6 @@ class VectorsConfig:
             raise ValueError("start 'xavier' needs max_epochs above 0")
 
 
-View = Literal["graph", "text", "both"]
-
-
 @dataclass(frozen=True)
 class TokenizerConfig:
     """Quantizers: vectors to 1 macro and 5 micro codes (residual k-means)."""
@@ -109,9 +109,9 @@ class ProjectorConfig:
     language_model: str = DEFAULT
     """The default's name, a local Hugging Face folder, or a hub id."""
     anchored: bool = True
-    """Codes start at the mean input embedding of their words; off: the paper's MLP alone."""
-    anchor_words: int = 3
-    """Words of a code that make its anchor."""
+    """Soft tokens start at the words that a node's codes point to most; off: the paper's MLP alone."""
+    num_soft: int = 12
+    """Soft tokens of each user and each item: two a code (ADR 0009)."""
     width: int = 256
     """Hidden units of the MLP."""
     num_style: int = 48
@@ -120,10 +120,10 @@ class ProjectorConfig:
     """Optimiser steps."""
     batch_size: int = 8
     """Explanations a step."""
-    learning_rate: float = 1e-2
-    """Top rate of the MLP, which all codes share (AdamW, linear warm-up, cosine to zero)."""
-    token_learning_rate: float = 0.2
-    """Top rate of what is a single code's own, and of the style."""
+    learning_rate: float = 1e-3
+    """Top rate of the MLP (AdamW, linear warm-up, cosine to zero)."""
+    style_learning_rate: float = 0.2
+    """Top rate of the style, in units of the LLM's own embeddings."""
     alignment_weight: float = 1.0
     """Weight of the semantic alignment regularisation (arXiv:2512.15614)."""
     title_dropout: float = 0.5
@@ -134,9 +134,6 @@ class ProjectorConfig:
     """Steps that an interruption may cost."""
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     """Of the frozen LLM in training; the projector itself is float32."""
-
-
-ControlName = Literal["identity_free", "random"]
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,15 @@ import numpy as np
 
 from training.config import ControlName, RunConfig
 from training.controls import control_inputs, control_source, control_tensors
-from training.data import Rows
+from training.data import ItemTable, Rows
+from training.projector_stages import new_projector, projector_key, side_inputs, start_of, trained
 from training.stages import StageCache, StageOutput, stage_key
 from training.token_source import TokenSource
-from training.token_stages import ProjectorStart, Workshop, new_projector, projector_key, projector_start, trained
 from training.train_projector import CodedPairs
 from training.train_tokenizer import TrainedTokenizer
+from training.workshop import Workshop
 
-CONTROL_FORMAT = 1
+CONTROL_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +30,17 @@ class TrainedControls:
 
 
 def control_stages(
-    workshop: Workshop, tokenizer: TrainedTokenizer, positions: Rows, config: RunConfig, cache: StageCache, inputs: str
+    workshop: Workshop,
+    tokenizer: TrainedTokenizer,
+    items: ItemTable,
+    positions: Rows,
+    config: RunConfig,
+    cache: StageCache,
+    inputs: str,
 ) -> TrainedControls:
     """Every control that the config asks for, each a stage of its own."""
     outputs = {
-        name: _control_stage(name, workshop, tokenizer, positions, config, cache, inputs)
+        name: _control_stage(name, workshop, tokenizer, items, positions, config, cache, inputs)
         for name in config.controls.train
     }
     return TrainedControls(
@@ -47,6 +54,7 @@ def _control_stage(
     name: ControlName,
     workshop: Workshop,
     tokenizer: TrainedTokenizer,
+    items: ItemTable,
     positions: Rows,
     config: RunConfig,
     cache: StageCache,
@@ -56,16 +64,17 @@ def _control_stage(
     key = stage_key("control", code_format=CONTROL_FORMAT, config={"control": name}, inputs=[trained_alike])
 
     def make(checkpoints: Path) -> StageOutput:
-        start = projector_start(workshop, tokenizer, positions, config.projector)
         rng = np.random.default_rng(config.seed)
-        user = control_inputs(name, start.user, tokenizer.user_codes, rng)
-        item = control_inputs(name, start.item, tokenizer.item_codes, rng)
-        begin = ProjectorStart(user.inputs, item.inputs, start.style)
-        projector = new_projector(workshop, begin, config.projector, config.seed)
+        user, item = (
+            control_inputs(name, inputs, codes, rng)
+            for inputs, codes in zip(side_inputs(tokenizer), (tokenizer.user_codes, tokenizer.item_codes), strict=True)
+        )
+        start = start_of(workshop, tokenizer, items, positions, config.projector)
+        projector = new_projector(workshop, (user.inputs, item.inputs), start, config.projector, config.seed)
         alike = replace(workshop, pairs=CodedPairs(workshop.pairs.explanations, user.codes, item.codes))
         title = f"Training the control {name}"
         losses = trained(projector, alike, positions, config.projector, config.seed, checkpoints, title)
-        source = TokenSource(projector.table(), user.codes, item.codes)
+        source = TokenSource(projector.exported(), user.codes, item.codes)
         return StageOutput(control_tensors(source), {"key": key, "losses": losses})
 
     return cache.get_or_make("control", key, make)

@@ -1,8 +1,9 @@
 """Controls: soft prompts trained just as the version's own, that cannot know what the tokens should tell.
 
 identity_free: every user and every item has the same vector in each slot. What it reaches is manner, not knowledge.
-random: every node has fixed random codes, and every code starts at a fixed random vector. ReXRec (TMLR 2025) found
-that such vectors in place of a graph's explained just as well: the margin of this arm should be nothing.
+random: every node has fixed random codes, and every code is a fixed random vector, so that it starts at random words.
+ReXRec (TMLR 2025) found that such vectors in place of a graph's explained just as well: the margin of this arm should
+be nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +16,15 @@ from typing import get_args
 
 import numpy as np
 
-from model_store.embeddings import Vectors
 from model_store.errors import ArtifactCorrupt
 from model_store.quantizer import Codes
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import SoftTokens
 from model_store.tensor_file import Tensors, load_tensors, save_tensors
 from training.config import ControlName
 from training.projector import SideInputs
 from training.token_source import TokenSource
 
 CONTROLS_FILE = "controls.safetensors"
-PARTS = ("style", "user", "item", "user_codes", "item_codes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,31 +38,24 @@ class ControlInputs:
 def control_inputs(name: ControlName, inputs: SideInputs, codes: Codes, rng: np.random.Generator) -> ControlInputs:
     """The control's start of a side whose own start is this."""
     if name == "identity_free":
-        used = SideInputs(*(each.mean(axis=1, keepdims=True) for each in (inputs.codewords, inputs.anchors)))
-        used = SideInputs(used.codewords, _as_long(used.anchors, inputs.anchors))
-        return ControlInputs(used, np.zeros_like(codes))
-    codewords, anchors = (rng.normal(size=each.shape).astype(np.float32) for each in (inputs.codewords, inputs.anchors))
-    # Codes of another node: as many nodes share a code as before, and nothing is known of which.
-    return ControlInputs(SideInputs(codewords, _as_long(anchors, inputs.anchors)), codes[rng.permutation(len(codes))])
-
-
-def _as_long(vectors: Vectors, like: Vectors) -> Vectors:
-    """The vectors, each as long as those of `like` mostly are. Shapes: (..., hidden)."""
-    length = np.median(np.linalg.norm(like, axis=-1))
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scaled: Vectors = (vectors * length / np.maximum(norms, 1e-12)).astype(np.float32)
-    return scaled
+        same = SideInputs(inputs.codewords.mean(axis=1, keepdims=True), inputs.dim_text)
+        return ControlInputs(same, np.zeros_like(codes))
+    # As large in every level and dimension as the codewords are. With codes of another node as many nodes share a code
+    # as before, and nothing is known of which.
+    size = np.sqrt(np.square(inputs.codewords).mean(axis=1, keepdims=True))
+    codewords = size * rng.normal(size=inputs.codewords.shape)
+    return ControlInputs(SideInputs(codewords.astype(np.float32), inputs.dim_text), codes[rng.permutation(len(codes))])
 
 
 def control_tensors(source: TokenSource) -> Tensors:
     """The control as tensors: what its stage puts out."""
     codes = {"user_codes": source.user_codes, "item_codes": source.item_codes}
-    return {**source.table.to_tensors(), **codes}
+    return {**source.tokens.to_tensors(), **codes}
 
 
 def control_source(tensors: Tensors) -> TokenSource:
-    """The control of `control_tensors`. KeyError, ValueError as of SoftTokenTable."""
-    return TokenSource(SoftTokenTable.from_tensors(tensors), tensors["user_codes"], tensors["item_codes"])
+    """The control of `control_tensors`. KeyError, ValueError as of SoftTokens."""
+    return TokenSource(SoftTokens.from_tensors(tensors), tensors["user_codes"], tensors["item_codes"])
 
 
 def controls_bytes(sources: Mapping[ControlName, TokenSource]) -> bytes:
@@ -87,6 +79,10 @@ def read_controls(folder: Path) -> dict[ControlName, TokenSource]:
     tensors = load_tensors(path)
     names: list[ControlName] = [name for name in get_args(ControlName) if f"{name}.style" in tensors]
     try:
-        return {name: control_source({part: tensors[f"{name}.{part}"] for part in PARTS}) for name in names}
+        return {name: control_source(_of(name, tensors)) for name in names}
     except (KeyError, ValueError) as error:
-        raise ArtifactCorrupt(path, f"the parts {', '.join(PARTS)} of every control", error) from error
+        raise ArtifactCorrupt(path, "the soft tokens and codes of every control", error) from error
+
+
+def _of(name: ControlName, tensors: Tensors) -> Tensors:
+    return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}

@@ -27,9 +27,9 @@ from training.progress import console, ranking_table, stage
 from training.ranking_arms import graph_arms, judged, token_arms
 from training.token_map import token_map
 from training.token_source import TokenSource
-from training.token_stages import Workshop
 from training.toml_fields import build
 from training.train_tokenizer import TrainedTokenizer
+from training.workshop import Workshop
 from training.zero_shot import zero_shot_strangers
 
 NOT_KNOWN = -1

@@ -18,7 +18,7 @@ from training.progress import counted
 from training.stages import StageCache, StageOutput, stage_key
 from training.text_evaluation import TextTask, evaluated_texts
 from training.token_source import TokenSource
-from training.token_stages import Workshop
+from training.workshop import Workshop
 
 EVALUATION_FORMAT = 2
 

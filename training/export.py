@@ -17,7 +17,7 @@ from model_store.catalog import Catalog, Histories
 from model_store.embeddings import NodeEmbeddings, scan_depth
 from model_store.language_model_spec import LanguageModelSpec
 from model_store.prompt import PromptTemplate
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import SoftTokens
 from model_store.store import ModelStore
 from model_store.vocabulary import Vocabulary
 from training.config import ExportConfig, RunConfig
@@ -107,7 +107,7 @@ def artifact_parts(
     train: Pairs,
     embeddings: NodeEmbeddings,
     tokens: Tokens,
-    soft_tokens: SoftTokenTable,
+    soft_tokens: SoftTokens,
     template: PromptTemplate,
     language_model: LanguageModelSpec,
     metrics: dict[str, Any],

@@ -10,85 +10,109 @@ from torch import Tensor, nn
 
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import Vectors
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens
 from model_store.types import NUM_CODES
 
 
 @dataclass(frozen=True, eq=False)
 class SideInputs:
-    """What one side's codes start from. Shapes: codewords (6, K, dim_joint), anchors (6, K, hidden)."""
+    """What one side's codes add up from. Shapes: codewords (6, K, dim_joint), of which the last dim_text are texts'."""
 
     codewords: Vectors
-    anchors: Vectors
+    dim_text: int
+
+    @property
+    def texts(self) -> Vectors:
+        """The codewords' text part, (6, K, dim_text)."""
+        return self.codewords[..., self.codewords.shape[-1] - self.dim_text :]
 
 
-def codewords_of(side: SideTokenizer) -> Vectors:
-    """All codebooks of a side, macro first, (6, K, dim_joint)."""
-    return np.concatenate([side.macro.codebook[None], side.micro.codebooks])
+def inputs_of(side: SideTokenizer, dim_text: int) -> SideInputs:
+    """What the codes of a side add up to."""
+    return SideInputs(np.array(side.addends), dim_text)
+
+
+Sides = tuple[SideInputs, SideInputs]
+"""Users' and items'."""
 
 
 class SideProjector(nn.Module):
-    """One side's codes in the LLM's input space: anchor + learned correction.
+    """One side's codes in the LLM's input space: anchor words and a learned correction (ADR 0009).
 
-    A code starts at the mean input embedding of the words that name it, so that the frozen LLM can read it from step
-    zero. The paper's two-layer MLP learns a correction from the codeword (what it learns of one code serves its
-    neighbours), and a table one for each code alone; both start at zero. With `anchored` off the MLP is all there is.
+    A node's soft tokens start at the input embeddings of the words that its codes point to most, so that the frozen LLM
+    can read them from step zero. The paper's two-layer MLP learns a correction from what the codes add up to; it
+    starts at zero. Without words the MLP is all there is.
     """
 
-    def __init__(self, inputs: SideInputs, *, width: int, size: float, anchored: bool) -> None:
+    def __init__(self, inputs: SideInputs, words: AnchorWords, *, num_soft: int, width: int, size: float) -> None:
         super().__init__()
         codewords = torch.from_numpy(inputs.codewords)
-        scale = codewords.norm(dim=-1).mean(dim=1)[:, None, None]  # the fine levels' codewords are the shortest
+        hidden, dim = words.embeddings.shape[1], codewords.shape[-1]
+        # Mean square 1 in each dimension of what six codes add up to, as levels are about independent
+        length = codewords.square().sum(dim=-1).mean(dim=1).sum().sqrt()
         self.codewords: Tensor
-        self.anchors: Tensor
-        self.register_buffer("codewords", codewords / scale.clamp_min(1e-12))
-        self.register_buffer("anchors", torch.from_numpy(inputs.anchors))
-        levels, codebook_size, hidden = inputs.anchors.shape
+        self.register_buffer("codewords", codewords * (dim**0.5 / length.clamp_min(1e-12)))
+        self.texts = inputs.texts
+        self.words = words
+        self.num_soft = num_soft
         self.size = size
-        self.anchored = anchored
-        self.level = nn.Parameter(torch.zeros(levels, 1, width))
-        self.inner = nn.Linear(inputs.codewords.shape[-1], width)
-        self.outer = nn.Linear(width, hidden)
-        self.own = nn.Parameter(torch.zeros(levels, codebook_size, hidden))
-        if anchored:
+        self.inner = nn.Linear(dim, width)
+        self.outer = nn.Linear(width, num_soft * hidden)
+        if len(words.embeddings):
             nn.init.zeros_(self.outer.weight)
             nn.init.zeros_(self.outer.bias)
 
-    def forward(self) -> Tensor:
-        """Soft tokens of all codes, (6, K, hidden)."""
-        corrected: Tensor = self.outer(nn.functional.gelu(self.inner(self.codewords) + self.level)) + self.own
-        return self.anchors + self.size * corrected if self.anchored else self.size * corrected
+    def forward(self, codes: Tensor) -> Tensor:
+        """Soft tokens of nodes. Shapes: codes (batch, 6) int64 -> (batch, num_soft, hidden)."""
+        levels, rows = torch.arange(NUM_CODES), codes.numpy()
+        anchors = torch.from_numpy(self.words.of(self.texts[levels.numpy(), rows].sum(axis=1), self.num_soft))
+        summed = self.codewords[levels, codes].sum(dim=1)
+        corrections = self.outer(nn.functional.gelu(self.inner(summed), approximate="tanh"))
+        soft: Tensor = anchors + self.size * corrections.view(anchors.shape)
+        return soft
+
+    @torch.no_grad()
+    def reader(self) -> SideReader:
+        """The same with numpy, as the service reads codes."""
+        inner = nn.functional.linear(self.codewords, self.inner.weight)
+        outer = self.size * self.outer.weight.T  # (width, num_soft * hidden)
+        bias = self.size * self.outer.bias
+        hidden = self.words.embeddings.shape[1]
+        return SideReader(
+            inner.numpy(),
+            self.inner.bias.numpy().copy(),
+            outer.reshape(-1, self.num_soft, hidden).contiguous().numpy(),
+            bias.view(-1, hidden).numpy(),
+            np.ascontiguousarray(self.texts),
+        )
 
 
 class Projector(nn.Module):
-    """Both sides, and `num_style` soft tokens that are the same for every pair: they learn the manner of the texts."""
+    """Both sides, and soft tokens that are the same for every pair: the style, which learns the manner of the texts.
+
+    Shapes: style (num_style, hidden), where it begins.
+    """
 
     def __init__(
-        self, user: SideInputs, item: SideInputs, style: Vectors, *, width: int, size: float, anchored: bool = True
+        self, sides: Sides, words: AnchorWords, style: Vectors, *, num_soft: int, width: int, size: float
     ) -> None:
         super().__init__()
-        self.user = SideProjector(user, width=width, size=size, anchored=anchored)
-        self.item = SideProjector(item, width=width, size=size, anchored=anchored)
         self.style_start: Tensor
         self.register_buffer("style_start", torch.from_numpy(style))
         self.style = nn.Parameter(torch.zeros(style.shape))
         self.size = size
+        self.user, self.item = (SideProjector(side, words, num_soft=num_soft, width=width, size=size) for side in sides)
 
     def soft_tokens(self, user_codes: Tensor, item_codes: Tensor) -> dict[str, Tensor]:
-        """Soft tokens by slot. Shapes: codes (batch, 6) -> (batch, S or 6, hidden)."""
-        levels = torch.arange(NUM_CODES)
-        style = self.style_start + self.size * self.style
-        return {
-            "style": style.expand(len(user_codes), -1, -1),
-            "user": self.user()[levels, user_codes],
-            "item": self.item()[levels, item_codes],
-        }
+        """Soft tokens by slot. Shapes: codes (batch, 6) -> (batch, num_style or num_soft, hidden)."""
+        style = (self.style_start + self.size * self.style).expand(len(user_codes), -1, -1)
+        return {"style": style, "user": self.user(user_codes), "item": self.item(item_codes)}
 
     @torch.no_grad()
-    def table(self) -> SoftTokenTable:
-        """Every code's soft token, as the service looks it up."""
-        style = self.style_start + self.size * self.style
-        return SoftTokenTable(*(tensor.float().cpu().numpy() for tensor in (style, self.user(), self.item())))
+    def exported(self) -> SoftTokens:
+        """What the service reads codes with."""
+        style = (self.style_start + self.size * self.style).numpy()
+        return SoftTokens(style, self.user.words, self.user.reader(), self.item.reader())
 
 
 def alignment_loss(words: Tensor, tokens: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from training.progress import counted
 from training.rerank import NUM_CANDIDATES, rerank_figures
 from training.stages import StageCache, StageOutput, stage_key
 from training.token_source import TokenSource
-from training.token_stages import Workshop
+from training.workshop import Workshop
 
 RERANK_FORMAT = 1
 """Of what the stage makes of the same inputs: counted up when its code changes that."""
@@ -27,7 +27,7 @@ def rerank_stage(
     count, dtype, seed = settings.evaluation.rerank_users, settings.projector.dtype, settings.seed
     if not count:
         return {}
-    template = rerank_template(workshop.language_model.spec.chat)
+    template = rerank_template(workshop.language_model.spec.chat, num_soft=source.tokens.num_soft)
     told = {"users": count, "dtype": dtype, "seed": seed, "template": template.to_json()}
     key = stage_key("rerank", code_format=RERANK_FORMAT, config=told, inputs=[inputs])
 

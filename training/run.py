@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model_store.embeddings import NodeEmbeddings
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import SoftTokens
 from model_store.store import ModelStore
 from training.codebook_stage import codebooks_stage
 from training.cold_items import with_borrowed_items
@@ -22,15 +22,17 @@ from training.fetch_language_model import fetch_language_model
 from training.machine import machine
 from training.prepare import Prepared, prepare
 from training.progress import console, counted, ranking_table, stage, zero_shot_lines
+from training.projector_stages import projector_stage
 from training.ranking_stages import order_stage, ranking_stage, zero_shot_stage
 from training.report import page
 from training.rerank_stage import rerank_stage
 from training.stages import StageCache, StageOutput, stage_key
 from training.token_map import token_map
 from training.token_source import TokenSource
-from training.token_stages import Workshop, projector_stage, tokenizer_stage, trained_tokenizer_of
+from training.token_stages import tokenizer_stage, trained_tokenizer_of
 from training.train_lightgcn import Epoch, TrainedVectors, train_lightgcn
 from training.train_tokenizer import TrainedTokenizer
+from training.workshop import Workshop
 
 VECTORS_FORMAT = 2
 """Of what a stage makes of the same inputs: counted up when its code changes that."""
@@ -49,12 +51,11 @@ def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
     train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
-    projected = projector_stage(
-        workshop, tokenizer, train_rows, config.projector, config.seed, cache, tokens.facts["key"]
-    )
-    table = SoftTokenTable.from_tensors(projected.tensors)
-    controls = control_stages(workshop, tokenizer, train_rows, config, cache, tokens.facts["key"])
-    own = TokenSource(table, tokenizer.user_codes, tokenizer.item_codes)
+    items, key = prepared.dataset.items, tokens.facts["key"]
+    projected = projector_stage(workshop, tokenizer, items, train_rows, config.projector, config.seed, cache, key)
+    soft_tokens = SoftTokens.from_tensors(projected.tensors)
+    controls = control_stages(workshop, tokenizer, items, train_rows, config, cache, key)
+    own = TokenSource(soft_tokens, tokenizer.user_codes, tokenizer.item_codes)
     groups = prepared.dataset.user_groups
     examined = Examined(workshop, own, controls.sources, test_rows, tokenizer.vocabulary, groups)
     settings = Settings(config.evaluation, config.projector, config.seed)
@@ -72,7 +73,7 @@ def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool
     }
     if not to_publish:
         return report
-    published = _publish(config, store, prepared, tokenizer, workshop, table, report, controls.sources)
+    published = _publish(config, store, prepared, tokenizer, workshop, soft_tokens, report, controls.sources)
     console.print(f"[green]published[/green] {published} in {store}")
     return report
 
@@ -146,7 +147,7 @@ def _publish(
     prepared: Prepared,
     tokenizer: TrainedTokenizer,
     workshop: Workshop,
-    table: SoftTokenTable,
+    soft_tokens: SoftTokens,
     report: dict[str, Any],
     controls: dict[ControlName, TokenSource],
 ) -> str:
@@ -154,8 +155,8 @@ def _publish(
     tokens = Tokens(tokenizer.user, tokenizer.item, tokenizer.user_codes, tokenizer.item_codes, tokenizer.vocabulary)
     metrics = {name: report[name] for name in ("ranking", "zero_shot", "codebooks", "order", "rerank", "explanations")}
     parts = artifact_parts(
-        config, prepared.dataset, prepared.split.train, tokenizer.embeddings, tokens, table, workshop.template,
-        fetched.spec, metrics,
+        config, prepared.dataset, prepared.split.train, tokenizer.embeddings, tokens, soft_tokens,
+        workshop.template, fetched.spec, metrics,
     )  # fmt: skip
     with stage("Publishing"):
         files = {

@@ -1,54 +1,56 @@
-"""TokenSource: the soft tokens of every pair, as the service looks them up."""
+"""TokenSource: the soft tokens of every pair, as the service reads them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from model_store.embeddings import Vectors
 from model_store.quantizer import Codes
-from model_store.soft_tokens import SoftTokenTable
-from model_store.types import NUM_CODES
+from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens
+from model_store.types import Side
 from training.data import Rows
+
+NODES_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class TokenSource:
-    """Soft tokens of every pair: a table, and the codes of all nodes.
+    """Soft tokens of every pair: what reads codes, and the codes of all nodes.
 
     Shapes: user_codes (num_users, 6), item_codes (num_items, 6).
     """
 
-    table: SoftTokenTable
+    tokens: SoftTokens
     user_codes: Codes
     item_codes: Codes
 
-    @cached_property
-    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        style, user, item = (
-            torch.from_numpy(np.array(tensor)) for tensor in (self.table.style, self.table.user, self.table.item)
-        )
-        return style, user, item
-
     def soft(self, user_rows: Rows, item_rows: Rows) -> dict[str, Tensor]:
         """Soft tokens by slot as the service has them. Shapes: rows (batch,) -> (batch, S or 6, hidden)."""
-        style, user, item = self._tensors
-        levels = torch.arange(NUM_CODES)
-        user_codes, item_codes = (
-            torch.from_numpy(codes[rows].astype(np.int64))
-            for codes, rows in ((self.user_codes, user_rows), (self.item_codes, item_rows))
-        )
-        batch_style = style.expand(len(user_rows), -1, -1)
-        return {"style": batch_style, "user": user[levels, user_codes], "item": item[levels, item_codes]}
+        user = self.tokens.read("user", self.user_codes[user_rows])
+        item = self.tokens.read("item", self.item_codes[item_rows])
+        style = torch.from_numpy(np.array(self.tokens.style)).expand(len(user_rows), -1, -1)
+        return {"style": style, "user": torch.from_numpy(user), "item": torch.from_numpy(item)}
 
     def averaged(self) -> TokenSource:
         """The same style, and in every slot the mean over all nodes: tokens that tell no pair from another."""
-        user, item = (
-            np.stack([table[level][codes[:, level]].mean(axis=0) for level in range(NUM_CODES)])[:, None]
-            for table, codes in ((self.table.user, self.user_codes), (self.table.item, self.item_codes))
-        )
-        table = SoftTokenTable(self.table.style, user, item)
-        return TokenSource(table, np.zeros_like(self.user_codes), np.zeros_like(self.item_codes))
+        none = AnchorWords(self.tokens.words.keys[:, :0], self.tokens.words.bias[:0], self.tokens.words.embeddings[:0])
+        user = _always(self.tokens.user, self._mean("user", self.user_codes))
+        item = _always(self.tokens.item, self._mean("item", self.item_codes))
+        tokens = SoftTokens(self.tokens.style, none, user, item)
+        return TokenSource(tokens, np.zeros_like(self.user_codes), np.zeros_like(self.item_codes))
+
+    def _mean(self, side: Side, codes: Codes) -> Vectors:
+        """Mean soft tokens over all nodes of a side, (6, hidden)."""
+        starts = range(0, len(codes), NODES_AT_ONCE)
+        soft = (self.tokens.read(side, codes[at : at + NODES_AT_ONCE]) for at in starts)
+        mean: Vectors = np.asarray(sum(each.sum(axis=0, dtype=np.float64) for each in soft) / len(codes), np.float32)
+        return mean
+
+
+def _always(reader: SideReader, soft: Vectors) -> SideReader:
+    """A reader that sees these soft tokens, (6, hidden), in any codes."""
+    return replace(reader, outer=np.zeros_like(reader.outer), outer_bias=soft)

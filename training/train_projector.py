@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = "projector.safetensors"
 GRADIENT_NORM = 1.0
+LARGEST_BUCKET = 4
+"""Texts that the LLM reads at once in training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,14 @@ def train_projector(
         texts = [prompts.of(int(p), tokens_only=bool(rng.random() < config.title_dropout)) for p in chosen]
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * rate(number, config)
-        steps.append(_step(projector, model, optimizer, texts, pairs.at(chosen), config, number))
+        optimizer.zero_grad(set_to_none=True)
+        losses = [
+            _learn(projector, model, [texts[row] for row in rows], pairs.at(chosen[rows]), config, len(texts))
+            for rows in buckets([len(text) for text in texts])
+        ]
+        torch.nn.utils.clip_grad_norm_(projector.parameters(), GRADIENT_NORM)
+        optimizer.step()
+        steps.append(Step(number, *map(float, np.sum(losses, axis=0))))
         on_step(steps[-1])
         if number % config.checkpoint_steps == 0:
             _save(projector, optimizer, steps, checkpoints / CHECKPOINT)
@@ -102,34 +111,39 @@ def batches(count: int, config: ProjectorConfig, seed: int) -> list[NDArray[np.i
 
 
 def _groups(projector: Projector, config: ProjectorConfig) -> list[dict[str, object]]:
-    """Parameters with their top rates: those of single codes are met seldom and may go faster."""
-    own = [p for name, p in projector.named_parameters() if name.endswith(("own", "style"))]
-    shared = [p for name, p in projector.named_parameters() if not name.endswith(("own", "style"))]
-    rates = ((own, config.token_learning_rate), (shared, config.learning_rate))
+    """Parameters with their top rates: the style's own may go faster than weights that all codes share."""
+    shared = [p for name, p in projector.named_parameters() if name != "style"]
+    rates = (([projector.style], config.style_learning_rate), (shared, config.learning_rate))
     return [{"params": params, "lr": top, "top": top} for params, top in rates]
 
 
-def _step(
+def buckets(lengths: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Rows of a batch by length, in even parts of at most LARGEST_BUCKET: little padding, and memory for few."""
+    by_length = np.argsort(lengths, kind="stable")
+    return np.array_split(by_length, -(-len(lengths) // LARGEST_BUCKET))
+
+
+def _learn(
     projector: Projector,
     model: FrozenLanguageModel,
-    optimizer: torch.optim.Optimizer,
     texts: list[PromptedText],
     codes: tuple[Tensor, Tensor],
     config: ProjectorConfig,
-    number: int,
-) -> Step:
-    optimizer.zero_grad(set_to_none=True)
+    batch_size: int,
+) -> tuple[float, float]:
+    """Adds to the gradients what these texts have in a batch of so many. Returns their shares of NLL and alignment."""
     soft = projector.soft_tokens(*codes)
-    nll = model.nll(texts, soft).mean()
-    alignment = torch.zeros(())
-    if config.alignment_weight:
-        tokens = torch.cat([soft["user"], soft["item"]], dim=1)
-        words = (model.embed(torch.from_numpy(text.target_ids)).to(tokens.device) for text in texts)
-        alignment = torch.stack([alignment_loss(w, t) for w, t in zip(words, tokens, strict=True)]).mean()
+    nll = model.nll(texts, soft).sum() / batch_size
+    alignment = _alignment(model, texts, soft) / batch_size if config.alignment_weight else torch.zeros(())
     (nll + config.alignment_weight * alignment).backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(projector.parameters(), GRADIENT_NORM)
-    optimizer.step()
-    return Step(number, nll.item(), alignment.item())
+    return nll.item(), alignment.item()
+
+
+def _alignment(model: FrozenLanguageModel, texts: list[PromptedText], soft: dict[str, Tensor]) -> Tensor:
+    """Sum of the alignment losses, (): each pair's tokens against the words of its target."""
+    tokens = torch.cat([soft["user"], soft["item"]], dim=1)
+    words = (model.embed(torch.from_numpy(text.target_ids)).to(tokens.device) for text in texts)
+    return torch.stack([alignment_loss(w, t) for w, t in zip(words, tokens, strict=True)]).sum()
 
 
 def _save(projector: Projector, optimizer: torch.optim.Optimizer, steps: list[Step], path: Path) -> None:

@@ -42,7 +42,7 @@ def test_what_is_written_is_read(parts, folder):
         np.testing.assert_array_equal(getattr(found.embeddings, name), getattr(parts.embeddings, name))
     np.testing.assert_array_equal(found.user_codes, parts.user_codes)
     np.testing.assert_array_equal(found.item_codes, parts.item_codes)
-    np.testing.assert_array_equal(found.soft_tokens.item, parts.soft_tokens.item)
+    np.testing.assert_array_equal(found.soft_tokens.item.outer, parts.soft_tokens.item.outer)
     np.testing.assert_array_equal(found.tokenizer.user.micro.codebooks, parts.tokenizer.user.micro.codebooks)
     np.testing.assert_array_equal(found.tokenizer.item.macro.codebook, parts.tokenizer.item.macro.codebook)
     assert found.vocabulary == parts.vocabulary

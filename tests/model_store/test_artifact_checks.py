@@ -10,7 +10,14 @@ from model_store.id_map import IdMap
 from model_store.quantizer import MacroQuantizer
 from model_store.types import Item
 from model_store.vocabulary import Vocabulary
-from tests.artifacts import CODEBOOK_SIZE, NUM_ITEMS, NUM_USERS, tiny_language_model, tiny_parts
+from tests.artifacts import (
+    CODEBOOK_SIZE,
+    NUM_ITEMS,
+    NUM_USERS,
+    random_soft_tokens,
+    tiny_language_model,
+    tiny_parts,
+)
 
 
 @pytest.fixture
@@ -64,8 +71,11 @@ FAULTS = {
         ),
     ),
     "user decode table": lambda p: with_decode_table(p, (6, CODEBOOK_SIZE, 3)),
-    "shapes of the soft tokens": lambda p: replace(
-        p, soft_tokens=replace(p.soft_tokens, item=p.soft_tokens.item[:, :-1])
+    "codes that soft tokens are read from": lambda p: replace(
+        p, soft_tokens=replace(p.soft_tokens, item=random_soft_tokens(0, codebook_size=CODEBOOK_SIZE + 1).item)
+    ),
+    "width of the texts that soft tokens are read from": lambda p: replace(
+        p, soft_tokens=random_soft_tokens(0, dim_text=3)
     ),
     "codes in the vocabulary, by level": lambda p: replace(p, vocabulary=Vocabulary.empty(CODEBOOK_SIZE + 1)),
     "dtype of user codes": lambda p: replace(p, user_codes=p.user_codes.astype(np.int64)),

@@ -1,51 +1,112 @@
+"""Soft tokens: codes read together, from words and a small network, and kept as tensors."""
+
 import numpy as np
 import pytest
 
-from model_store.soft_tokens import SoftTokenTable
+from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens, gelu
 from model_store.types import BehaviorTokens
+from tests.artifacts import CODEBOOK_SIZE, HIDDEN_SIZE, NUM_SOFT, NUM_STYLE, random_soft_tokens
 
-SHAPES = {"style": (3, 2), "user": (6, 4, 2), "item": (6, 4, 2)}
-
-
-def table() -> SoftTokenTable:
-    """Entries that tell their place: user level l, code c holds 10 l + c, items the same negative."""
-    user = np.broadcast_to(10 * np.arange(6)[:, None, None] + np.arange(4)[None, :, None], (6, 4, 2))
-    return SoftTokenTable(np.zeros((3, 2), np.float32), user.astype(np.float32), -user.astype(np.float32))
+TOKENS = BehaviorTokens(3, (0, 1, 2, 3, 0))
 
 
-def test_lookup_takes_each_levels_own_row():
-    """Code c of level l finds row c of table l, macro first, on the side asked for."""
-    tokens = BehaviorTokens(3, (0, 1, 2, 3, 0))
-    np.testing.assert_array_equal(table().lookup("user", tokens)[:, 0], [3, 10, 21, 32, 43, 50])
-    np.testing.assert_array_equal(table().lookup("item", tokens)[:, 1], [-3, -10, -21, -32, -43, -50])
+def test_a_node_is_read_as_written_out():
+    """With plain sums: words by the text that the codes add up to, corrections through both layers."""
+    soft = random_soft_tokens(0)
+    side, words = soft.item, soft.words
+    text = sum(side.texts[level, code] for level, code in enumerate(TOKENS.codes))
+    best = sorted(range(len(words.bias)), key=lambda word: -(text @ words.keys[:, word] + words.bias[word]))[:NUM_SOFT]
+    x = sum(side.inner[level, code] for level, code in enumerate(TOKENS.codes)) + side.inner_bias
+    hidden = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    expected = [
+        words.embeddings[best[slot]] + hidden @ side.outer[:, slot] + side.outer_bias[slot] for slot in range(NUM_SOFT)
+    ]
+    np.testing.assert_allclose(soft.of("item", TOKENS), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_code_has_its_say():
+    """Another code in any one level changes the soft tokens; the two sides read the same codes in their own way."""
+    soft = random_soft_tokens(1)
+    for level in range(6):
+        other = list(TOKENS.codes)
+        other[level] = (other[level] + 1) % CODEBOOK_SIZE
+        assert not np.allclose(soft.of("user", BehaviorTokens.from_codes(other)), soft.of("user", TOKENS))
+    assert not np.allclose(soft.of("item", TOKENS), soft.of("user", TOKENS))
+
+
+def test_many_nodes_are_read_as_one_is():
+    soft = random_soft_tokens(2)
+    codes = np.random.default_rng(0).integers(0, CODEBOOK_SIZE, (20, 6)).astype(np.uint16)
+    together = soft.read("user", codes)
+    assert together.shape == (20, NUM_SOFT, HIDDEN_SIZE)
+    for row in range(20):
+        alone = soft.of("user", BehaviorTokens.from_codes(codes[row].tolist()))
+        np.testing.assert_allclose(together[row], alone, rtol=1e-5, atol=1e-6)
+
+
+def test_without_enough_words_tokens_are_corrections_alone():
+    """A data set without texts has no words; one with two has two, and zeros after them."""
+    none = AnchorWords(np.zeros((0, 0), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32))
+    assert not none.of(np.zeros((4, 0), np.float32), 5).any()
+    two = AnchorWords(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), np.eye(2, 3, dtype=np.float32) + 1)
+    found = two.of(np.array([[0.1, 0.9]], np.float32), 3)
+    np.testing.assert_array_equal(found[0], [two.embeddings[1], two.embeddings[0], np.zeros(3)])
 
 
 def test_a_code_beyond_the_codebook_is_an_index_error():
     """Another version's tokens must not silently borrow a vector."""
     with pytest.raises(IndexError):
-        table().lookup("user", BehaviorTokens(4, (0,) * 5))
+        random_soft_tokens(0).of("user", BehaviorTokens(CODEBOOK_SIZE, (0,) * 5))
 
 
-def test_a_table_survives_its_tensors():
-    """Its sizes too."""
-    found = SoftTokenTable.from_tensors(table().to_tensors())
-    np.testing.assert_array_equal(found.item, table().item)
-    assert (found.hidden_size, found.codebook_size) == (2, 4)
+def test_gelu_is_torch_s_own():
+    torch = pytest.importorskip("torch")
+    x = np.linspace(-4, 4, 50, dtype=np.float32)
+    theirs = torch.nn.functional.gelu(torch.from_numpy(x), approximate="tanh").numpy()
+    np.testing.assert_allclose(gelu(x), theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", SHAPES)
+def test_soft_tokens_survive_their_tensors():
+    """All arrays, and the sizes that are read off them."""
+    soft = random_soft_tokens(3)
+    found = SoftTokens.from_tensors(soft.to_tensors())
+    for name, array in soft.to_tensors().items():
+        np.testing.assert_array_equal(found.to_tensors()[name], array)
+    sizes = (found.hidden_size, found.codebook_size, found.num_soft, len(found.style))
+    assert sizes == (HIDDEN_SIZE, CODEBOOK_SIZE, NUM_SOFT, NUM_STYLE)
+
+
+NAMES = sorted(random_soft_tokens(0).to_tensors())
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_value_that_is_not_finite_is_refused(name, bad):
     """One NaN in prompt_embeds poisons a whole vLLM server until it is restarted."""
-    tensors = {key: np.zeros(shape, np.float32) for key, shape in SHAPES.items()}
+    tensors = dict(random_soft_tokens(0).to_tensors())
     tensors[name].reshape(-1)[-1] = bad
     with pytest.raises(ValueError, match="finite"):
-        SoftTokenTable.from_tensors(tensors)
+        SoftTokens.from_tensors(tensors)
 
 
-@pytest.mark.parametrize(("name", "shape"), [("style", (3, 3)), ("user", (5, 4, 2)), ("item", (6, 5, 2))])
-def test_shapes_that_disagree_are_refused(name, shape):
-    """Six levels, one codebook size, one hidden size."""
-    tensors = {key: np.zeros(own, np.float32) for key, own in {**SHAPES, name: shape}.items()}
-    with pytest.raises(ValueError, match="disagree"):
-        SoftTokenTable.from_tensors(tensors)
+@pytest.mark.parametrize("name", NAMES)
+def test_shapes_that_disagree_are_refused(name):
+    """One more along the last axis, whichever tensor it is."""
+    tensors = dict(random_soft_tokens(0).to_tensors())
+    tensors[name] = np.concatenate([tensors[name], tensors[name][..., -1:]], axis=-1)
+    with pytest.raises(ValueError, match="soft tokens: "):
+        SoftTokens.from_tensors(tensors)
+
+
+def test_a_missing_tensor_is_a_key_error():
+    tensors = dict(random_soft_tokens(0).to_tensors())
+    del tensors["item.inner_bias"]
+    with pytest.raises(KeyError):
+        SoftTokens.from_tensors(tensors)
+
+
+def test_sides_are_told_apart_by_name():
+    soft = random_soft_tokens(4)
+    assert isinstance(soft.side("user"), SideReader)
+    assert soft.side("user") is soft.user
+    assert soft.side("item") is soft.item

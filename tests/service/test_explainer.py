@@ -46,8 +46,8 @@ async def test_the_language_model_reads_exactly_the_trained_prompt(service):
         TokenEmbeddings.open(artifact.language_model_path),
         {
             "style": soft.style,
-            "user": soft.lookup("user", BehaviorTokens.from_codes(artifact.user_codes[USER_ROW])),
-            "item": soft.lookup("item", BehaviorTokens.from_codes(artifact.item_codes[ITEM_ROW])),
+            "user": soft.of("user", BehaviorTokens.from_codes(artifact.user_codes[USER_ROW])),
+            "item": soft.of("item", BehaviorTokens.from_codes(artifact.item_codes[ITEM_ROW])),
         },
     )
     (given,) = service.model.prompts

@@ -64,13 +64,13 @@ async def test_the_prompts_are_those_that_training_judges_with(service):
     artifact = service.components.artifact
     folder, history = artifact.language_model_path, artifact.histories.of(0)
     encoder, table = PromptEncoder.open(folder), TokenEmbeddings.open(folder)
-    template = rerank_template(artifact.manifest.language_model.chat)
-    user = artifact.soft_tokens.lookup("user", BehaviorTokens.from_codes(artifact.user_codes[0]))
+    template = rerank_template(artifact.manifest.language_model.chat, num_soft=artifact.soft_tokens.num_soft)
+    user = artifact.soft_tokens.of("user", BehaviorTokens.from_codes(artifact.user_codes[0]))
     for item_id, judged in zip(_ids(answer), service.model.judged, strict=True):
         row = artifact.catalog.ids.to_row(item_id)
         item, past = artifact.catalog.item(row), closest_items(artifact.embeddings, history, row, 3).rows
         titles = [artifact.catalog.item(int(past_row)).title for past_row in past]
-        soft = artifact.soft_tokens.lookup("item", BehaviorTokens.from_codes(artifact.item_codes[row]))
+        soft = artifact.soft_tokens.of("item", BehaviorTokens.from_codes(artifact.item_codes[row]))
         prompt = encoder.encode(template.render(title=item.title, text=item.about, history=titles))
         np.testing.assert_array_equal(judged, embed_prompt(prompt, table, {"user": user, "item": soft}))
 

@@ -26,18 +26,17 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> ToyWorkshop:
 @pytest.fixture
 def side() -> tuple[SideInputs, np.ndarray]:
     rng = np.random.default_rng(0)
-    codewords, anchors = (rng.normal(size=(6, 4, width)).astype(np.float32) for width in (3, 8))
-    return SideInputs(codewords, anchors), rng.integers(0, 4, (50, 6)).astype(np.uint16)
+    codewords = rng.normal(size=(6, 4, 3)).astype(np.float32)
+    return SideInputs(codewords, 1), rng.integers(0, 4, (50, 6)).astype(np.uint16)
 
 
 def test_identity_free_is_one_code_for_all(side):
-    """One vector a level, as long as the version's own anchors are; every node has it."""
+    """One codeword a level, the mean of the version's own; every node has it."""
     inputs, codes = side
     control = control_inputs("identity_free", inputs, codes, np.random.default_rng(0))
-    assert control.inputs.anchors.shape == (6, 1, 8)
+    np.testing.assert_allclose(control.inputs.codewords[:, 0], inputs.codewords.mean(axis=1), rtol=1e-6)
+    assert control.inputs.texts.shape == (6, 1, 1)
     assert not control.codes.any()
-    length = np.median(np.linalg.norm(inputs.anchors, axis=-1))
-    np.testing.assert_allclose(np.linalg.norm(control.inputs.anchors, axis=-1), length, rtol=1e-5)
 
 
 def test_random_codes_are_those_of_other_nodes(side):
@@ -46,15 +45,16 @@ def test_random_codes_are_those_of_other_nodes(side):
     control = control_inputs("random", inputs, codes, np.random.default_rng(1))
     assert sorted(map(tuple, control.codes.tolist())) == sorted(map(tuple, codes.tolist()))
     assert (control.codes != codes).any(axis=1).mean() > 0.9
-    cosines = (control.inputs.anchors * inputs.anchors).sum(-1)
-    assert np.abs(cosines.mean()) < np.abs((inputs.anchors**2).sum(-1)).mean() / 4
+    size, own = (np.square(each.codewords).mean() for each in (control.inputs, inputs))
+    assert size == pytest.approx(own, rel=0.5)
+    assert np.abs((control.inputs.codewords * inputs.codewords).mean()) < own / 2
 
 
 def test_both_are_trained_once_and_read_back(toy, tmp_path):
     """As many steps as the projector; what was published reads back the same; a second call trains nothing."""
     rows, cache = toy.data.split.train_explanations, StageCache(tmp_path / "stages")
-    first = control_stages(toy.workshop, toy.tokenizer, rows, RUN, cache, "tokens")
-    again = control_stages(toy.workshop, toy.tokenizer, rows, RUN, cache, "tokens")
+    first = control_stages(toy.workshop, toy.tokenizer, toy.data.dataset.items, rows, RUN, cache, "tokens")
+    again = control_stages(toy.workshop, toy.tokenizer, toy.data.dataset.items, rows, RUN, cache, "tokens")
     assert len(list(cache.root.iterdir())) == 2
     assert {name: len(losses) for name, losses in first.losses.items()} == dict.fromkeys(
         first.sources, CONFIG.max_steps
@@ -64,20 +64,22 @@ def test_both_are_trained_once_and_read_back(toy, tmp_path):
     found = read_controls(tmp_path)
     assert list(found) == ["identity_free", "random"]
     for name, source in first.sources.items():
-        np.testing.assert_array_equal(found[name].table.item, source.table.item)
+        np.testing.assert_array_equal(found[name].tokens.item.outer, source.tokens.item.outer)
         np.testing.assert_array_equal(found[name].user_codes, source.user_codes)
-    assert found["identity_free"].table.codebook_size == 1
-    assert found["random"].table.codebook_size == CODEBOOK_SIZE
+    assert found["identity_free"].tokens.codebook_size == 1
+    assert found["random"].tokens.codebook_size == CODEBOOK_SIZE
 
 
 def test_none_are_trained_unless_asked_for(toy, tmp_path):
     plain = replace(RUN, controls=ControlsConfig())
     rows, cache = toy.data.split.train_explanations, StageCache(tmp_path / "stages")
-    assert control_stages(toy.workshop, toy.tokenizer, rows, plain, cache, "tokens").sources == {}
+    assert (
+        control_stages(toy.workshop, toy.tokenizer, toy.data.dataset.items, rows, plain, cache, "tokens").sources == {}
+    )
     assert read_controls(tmp_path) == {}
 
 
 def test_a_control_with_a_part_missing_is_refused(tmp_path):
     save_tensors(tmp_path / CONTROLS_FILE, {"random.style": np.zeros((2, 4), np.float32)})
-    with pytest.raises(ArtifactCorrupt, match="user_codes"):
+    with pytest.raises(ArtifactCorrupt, match="words"):
         read_controls(tmp_path)

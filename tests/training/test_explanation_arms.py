@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from model_store.prompt import open_tokenizer
-from model_store.soft_tokens import SoftTokenTable
 from model_store.types import Item
-from tests.artifacts import HIDDEN_SIZE
-from tests.training.workshops import CODEBOOK_SIZE, CONFIG, NAMES, ToyWorkshop, toy_workshop
+from tests.training.workshops import CONFIG, NAMES, ColourSource, ToyWorkshop, toy_workshop
 from training.config import EvaluationConfig
 from training.data import DataError
 from training.explanation_arms import FORMS, Case, arms_of, nll_of_arms, swapped
@@ -44,15 +42,7 @@ class ColourReader(FrozenLanguageModel):
         return float(next(code for code, name in enumerate(NAMES) if f"like {name}" in told))
 
 
-def colour_table() -> SoftTokenTable:
-    """A macro code's soft token holds the code itself."""
-    side = np.zeros((6, CODEBOOK_SIZE, HIDDEN_SIZE), np.float32)
-    side[0] = np.arange(CODEBOOK_SIZE)[:, None]
-    return SoftTokenTable(np.zeros((CONFIG.num_style, HIDDEN_SIZE), np.float32), side, side)
-
-
-def case(toy: ToyWorkshop, table: SoftTokenTable, controls=None) -> Case:
-    own = TokenSource(table, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
+def case(toy: ToyWorkshop, own: TokenSource, controls=None) -> Case:
     rows = toy.data.split.train_explanations
     return Case(toy.workshop.prompts, own, controls or {}, rows, EvaluationConfig(), seed=0)
 
@@ -61,7 +51,7 @@ def test_a_swap_costs_as_often_as_the_partner_has_the_other_colour(toy):
     """True tokens cost nothing; each swap costs what the colours of its partners say, in every prompt."""
     counted: list[int] = []
     reader = ColourReader(toy)
-    nll = nll_of_arms(case(toy, colour_table()), reader, counted.append)
+    nll = nll_of_arms(case(toy, ColourSource(toy)), reader, counted.append)
     rows, explanations = toy.data.split.train_explanations, toy.workshop.pairs.explanations
     users, items = swapped(rows, explanations.users, 0), swapped(rows, explanations.items, 1)
     own = toy.tokenizer.user_codes[explanations.users[rows], 0]
@@ -79,10 +69,8 @@ def test_a_swap_costs_as_often_as_the_partner_has_the_other_colour(toy):
 
 
 def test_tokens_that_tell_nothing_have_no_margin(toy):
-    """With one soft token for all codes a real LLM finds every swap equally likely; titles it does read."""
-    same = np.full((6, CODEBOOK_SIZE, HIDDEN_SIZE), 0.1, np.float32)
-    table = SoftTokenTable(np.zeros((CONFIG.num_style, HIDDEN_SIZE), np.float32), same, same)
-    nll = nll_of_arms(case(toy, table), toy.workshop.open_model("float32"))
+    """With the same soft tokens for all codes a real LLM finds every swap equally likely; titles it does read."""
+    nll = nll_of_arms(case(toy, ColourSource(toy, always=1)), toy.workshop.open_model("float32"))
     for form in FORMS:
         for swap in ("user", "item", "both"):
             np.testing.assert_array_equal(nll[form][swap], nll[form]["true"])
@@ -90,10 +78,9 @@ def test_tokens_that_tell_nothing_have_no_margin(toy):
 
 
 def test_controls_speak_with_their_own_tokens(toy):
-    """A control whose table says red of every node costs just where the text is blue; swaps of it cost nothing."""
-    red = SoftTokenTable(*(np.zeros_like(part) for part in (colour_table().style, *[colour_table().user] * 2)))
-    none = TokenSource(red, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
-    nll = nll_of_arms(case(toy, colour_table(), {"identity_free": none, "random": none}), ColourReader(toy))
+    """A control that says red of every node costs just where the text is blue; swaps of it cost nothing."""
+    red = ColourSource(toy, always=0)
+    nll = nll_of_arms(case(toy, ColourSource(toy), {"identity_free": red, "random": red}), ColourReader(toy))
     rows, explanations = toy.data.split.train_explanations, toy.workshop.pairs.explanations
     blue = toy.tokenizer.user_codes[explanations.users[rows], 0] == 1
     for form in ("tokens_only", "titled"):
@@ -116,7 +103,7 @@ def test_profile_arms_tell_the_whole_text_and_no_tokens_leaves_the_slots_out(toy
     assert "A title" not in tokenizer.decode(texts["profile"].token_ids.tolist())
     assert set(texts["profile"].slots) == {"style", "user", "item"}
     assert texts["none"].slots == {}
-    assert len(texts["none"].token_ids) == len(texts["true"].token_ids) - CONFIG.num_style - 12
+    assert len(texts["none"].token_ids) == len(texts["true"].token_ids) - CONFIG.num_style - 2 * CONFIG.num_soft
 
 
 def test_a_swap_gives_another_id_out_of_the_same_rows():

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from tests.training.encoders import tiny_sentence_encoder
-from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
+from tests.training.workshops import CONFIG, ToyWorkshop, toy_source, toy_workshop
 from training.config import ControlName, EvaluationConfig
 from training.explanation_stage import Examined, Settings, evaluation_stage, sampled
 from training.explanation_tables import explanation_tables
 from training.stages import StageCache
 from training.token_source import TokenSource
-from training.token_stages import new_projector, projector_start
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +24,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> ToyWorkshop:
 def examined(toy) -> Examined:
     """An untrained version with both controls; every second user is of group b."""
     rows = toy.data.split.train_explanations
-    table = new_projector(toy.workshop, projector_start(toy.workshop, toy.tokenizer, rows, CONFIG), CONFIG, 0).table()
-    own = TokenSource(table, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
+    own = toy_source(toy)
     groups = tuple((f"group: {'ab'[row % 2]}",) for row in range(len(own.user_codes)))
     controls: dict[ControlName, TokenSource] = {"identity_free": own.averaged(), "random": own}
     return Examined(toy.workshop, own, controls, rows, toy.tokenizer.vocabulary, groups)

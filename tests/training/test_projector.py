@@ -4,25 +4,32 @@ import numpy as np
 import pytest
 import torch
 
-from model_store.types import BehaviorTokens
+from model_store.soft_tokens import AnchorWords
 from tests.artifacts import CODEBOOK_SIZE, HIDDEN_SIZE
 from training.projector import Projector, SideInputs, alignment_loss
 
-NUM_STYLE, WIDTH, SIZE = 3, 8, 0.3
+NUM_STYLE, NUM_SOFT, WIDTH, SIZE, DIM_TEXT = 4, 3, 8, 0.3, 2
+CODES = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 2, 1, 0, 3, 2]])
 
 
 def side_inputs(seed: int) -> SideInputs:
-    """Random codewords of six dimensions, random anchors."""
-    rng = np.random.default_rng(seed)
-    codewords = rng.normal(size=(6, CODEBOOK_SIZE, 6)).astype(np.float32)
-    return SideInputs(codewords, rng.normal(size=(6, CODEBOOK_SIZE, HIDDEN_SIZE)).astype(np.float32))
+    """Random codewords of six dimensions, the last two of them text."""
+    codewords = np.random.default_rng(seed).normal(size=(6, CODEBOOK_SIZE, 6)).astype(np.float32)
+    return SideInputs(codewords, DIM_TEXT)
+
+
+def words(count: int = 7) -> AnchorWords:
+    rng = np.random.default_rng(5)
+    shapes = ((DIM_TEXT, count), (count,), (count, HIDDEN_SIZE))
+    return AnchorWords(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
 
 
 def projector_of(*, anchored: bool = True) -> Projector:
     """An untrained projector."""
     torch.manual_seed(0)
     style = np.random.default_rng(3).normal(size=(NUM_STYLE, HIDDEN_SIZE)).astype(np.float32)
-    return Projector(side_inputs(1), side_inputs(2), style, width=WIDTH, size=SIZE, anchored=anchored)
+    found, sides = words(7 if anchored else 0), (side_inputs(1), side_inputs(2))
+    return Projector(sides, found, style, num_soft=NUM_SOFT, width=WIDTH, size=SIZE)
 
 
 def stirred(projector: Projector) -> Projector:
@@ -33,52 +40,52 @@ def stirred(projector: Projector) -> Projector:
     return projector
 
 
-def test_an_anchored_projector_starts_at_its_anchors():
-    """Before the first step each code is exactly its anchor and the style its start; without anchors it is neither."""
-    table = projector_of().table()
-    np.testing.assert_array_equal(table.user, side_inputs(1).anchors)
-    np.testing.assert_array_equal(table.item, side_inputs(2).anchors)
-    np.testing.assert_array_equal(table.style, projector_of().style_start.numpy())
-    assert not np.isclose(projector_of(anchored=False).table().user, side_inputs(1).anchors).any()
+def test_it_starts_at_the_words_of_its_codes():
+    """Before the first step a node's soft tokens are its best words; without words they are something, not zero."""
+    soft = projector_of().soft_tokens(CODES, CODES)
+    texts = np.stack([side_inputs(1).codewords[range(6), row, -DIM_TEXT:].sum(axis=0) for row in CODES.numpy()])
+    np.testing.assert_array_equal(soft["user"].detach().numpy(), words().of(texts, NUM_SOFT))
+    np.testing.assert_array_equal(soft["style"][0].detach().numpy(), projector_of().style_start.numpy())
+    alone = projector_of(anchored=False).soft_tokens(CODES, CODES)["user"]
+    assert alone.detach().norm(dim=-1).min() > 0
 
 
 @pytest.mark.parametrize("anchored", [True, False])
-def test_the_exported_table_is_what_training_saw(anchored):
-    """Looking codes up in the table gives the soft tokens of the forward pass, slot by slot."""
+def test_what_is_exported_reads_as_training_did(anchored):
+    """The service's numpy gives the soft tokens of the forward pass, slot by slot, whatever was learned."""
     projector = stirred(projector_of(anchored=anchored))
-    table = projector.table()
-    codes = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 2, 1, 0, 3, 2]])
-    soft = {slot: tensor.detach().numpy() for slot, tensor in projector.soft_tokens(codes, codes.flip(0)).items()}
-    for row in range(2):
-        user, item = BehaviorTokens.from_codes(codes[row].tolist()), BehaviorTokens.from_codes(codes[1 - row].tolist())
-        np.testing.assert_array_equal(soft["user"][row], table.lookup("user", user))
-        np.testing.assert_array_equal(soft["item"][row], table.lookup("item", item))
-        np.testing.assert_array_equal(soft["style"][row], table.style)
+    exported = projector.exported()
+    soft = {slot: tensor.detach().numpy() for slot, tensor in projector.soft_tokens(CODES, CODES.flip(0)).items()}
+    codes = CODES.numpy().astype(np.uint16)
+    np.testing.assert_allclose(exported.read("user", codes), soft["user"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(exported.read("item", codes[::-1]), soft["item"], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(exported.style, soft["style"][0])
 
 
-def test_the_correction_is_the_paper_s_mlp_beside_a_table():
-    """By numpy: anchor + size * (W2 gelu(W1 c + level) + b2 + own), codewords of each level at mean length 1."""
-    torch.manual_seed(1)
-    side = stirred(projector_of()).user
-    weights = {name: p.detach().double().numpy() for name, p in side.named_parameters()}
-    inputs = side_inputs(1)
-    lengths = np.linalg.norm(inputs.codewords, axis=-1).mean(axis=1)
-    c = inputs.codewords / lengths[:, None, None]
-    h = c @ weights["inner.weight"].T + weights["inner.bias"] + weights["level"]
-    gelu = torch.nn.functional.gelu(torch.from_numpy(h)).numpy()
-    corrected = gelu @ weights["outer.weight"].T + weights["outer.bias"] + weights["own"]
-    np.testing.assert_allclose(side().detach().numpy(), inputs.anchors + SIZE * corrected, rtol=1e-3, atol=1e-4)
+def test_what_is_exported_stays_when_training_goes_on():
+    projector = stirred(projector_of())
+    exported = projector.exported()
+    before, style = exported.read("user", CODES.numpy()), exported.style.copy()
+    stirred(projector)
+    np.testing.assert_array_equal(exported.style, style)
+    np.testing.assert_array_equal(exported.read("user", CODES.numpy()), before)
 
 
 def test_every_parameter_learns_once_the_output_layer_has_moved():
-    """From the tokens of one pair gradients reach both sides, the style, and of `own` only the codes that were met."""
+    """From the tokens of one pair gradients reach both sides."""
     projector = stirred(projector_of())
-    codes = torch.zeros(1, 6, dtype=torch.int64)
-    sum(tensor.square().sum() for tensor in projector.soft_tokens(codes, codes).values()).backward()  # type: ignore[union-attr]
+    sum(tensor.square().sum() for tensor in projector.soft_tokens(CODES, CODES).values()).backward()  # type: ignore[union-attr]
     assert all(p.grad is not None and bool(p.grad.any()) for p in projector.parameters())
-    met = projector.user.own.grad
-    assert met is not None
-    assert not met[:, 1:].any()
+
+
+def test_codewords_are_read_at_one_size():
+    """Codebooks a thousand times as long make the same tokens: what counts is direction and share."""
+    long = SideInputs(side_inputs(1).codewords * 1000, DIM_TEXT)
+    torch.manual_seed(0)
+    style = np.zeros((NUM_STYLE, HIDDEN_SIZE), np.float32)
+    same = Projector((long, side_inputs(2)), words(0), style, num_soft=NUM_SOFT, width=WIDTH, size=SIZE)
+    ours = projector_of(anchored=False).soft_tokens(CODES, CODES)["user"]
+    torch.testing.assert_close(same.soft_tokens(CODES, CODES)["user"], ours, rtol=1e-4, atol=1e-5)
 
 
 def test_alignment_is_zero_for_tokens_of_the_same_geometry():

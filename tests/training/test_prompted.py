@@ -57,8 +57,8 @@ def test_tokens_only_tells_nothing_but_tokens(prompts, read):
     assert "Title" not in read(first.token_ids)
     assert {slot: where.stop - where.start for slot, where in first.slots.items()} == {
         "style": CONFIG.num_style,
-        "user": 6,
-        "item": 6,
+        "user": CONFIG.num_soft,
+        "item": CONFIG.num_soft,
     }
 
 

@@ -8,10 +8,8 @@ import torch
 
 from model_store.prompt import EncodedPrompt
 from model_store.rerank_prompt import answer_ids, rerank_template
-from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
+from tests.training.workshops import CONFIG, ColourSource, ToyWorkshop, toy_workshop
 from training.rerank import NUM_CANDIDATES, rerank_figures
-from training.token_source import TokenSource
-from training.token_stages import new_projector, projector_start
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +33,8 @@ class KnowsColours:
 
 
 def figures_of(toy, model):
-    start = projector_start(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, CONFIG)
-    table = new_projector(toy.workshop, start, CONFIG, seed=0).table()
-    table = table.__class__(table.style, table.user, table.user)  # the same codes, the same soft tokens
-    template = rerank_template(toy.workshop.language_model.spec.chat)
-    source = TokenSource(table, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
-    return rerank_figures(source, model, toy.workshop.prompts, template, toy.data.split, np.arange(5))
+    template = rerank_template(toy.workshop.language_model.spec.chat, num_soft=CONFIG.num_soft)
+    return rerank_figures(ColourSource(toy), model, toy.workshop.prompts, template, toy.data.split, np.arange(5))
 
 
 def test_whoever_says_yes_to_the_right_items_puts_them_first(toy):
@@ -64,7 +58,10 @@ def test_the_question_names_item_and_answers(toy):
     model = KnowsColours(1)
     figures_of(toy, model)
     assert len(model.prompts) == 5 * NUM_CANDIDATES
-    assert {slot: where.stop - where.start for slot, where in model.prompts[0].slots.items()} == {"user": 6, "item": 6}
+    assert {slot: where.stop - where.start for slot, where in model.prompts[0].slots.items()} == {
+        "user": CONFIG.num_soft,
+        "item": CONFIG.num_soft,
+    }
     yes, no = answer_ids(toy.workshop.prompts.encoder)
     assert model.token_ids == (yes, no)
     assert yes != no

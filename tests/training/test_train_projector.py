@@ -1,5 +1,6 @@
 """Projector training on the checkerboard's explanations: rates, batches, resuming, and a frozen LLM."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
@@ -11,12 +12,20 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
+from tests.training.workshops import CONFIG, ToyWorkshop, toy_projector, toy_workshop
 from training.config import ProjectorConfig
 from training.frozen_language_model import FrozenLanguageModel
 from training.projector import Projector
-from training.token_stages import new_projector, projector_start
-from training.train_projector import CHECKPOINT, CodedPairs, Step, batches, rate, train_projector
+from training.train_projector import (
+    CHECKPOINT,
+    LARGEST_BUCKET,
+    CodedPairs,
+    Step,
+    batches,
+    buckets,
+    rate,
+    train_projector,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +42,24 @@ class Cut(Exception):
     """The power fails."""
 
 
-def fresh(toy: ToyWorkshop, config: ProjectorConfig = CONFIG) -> Projector:
-    start = projector_start(toy.workshop, toy.tokenizer, toy.data.split.train_explanations, config)
-    return new_projector(toy.workshop, start, config, seed=0)
+@pytest.fixture(scope="module")
+def fresh(toy: ToyWorkshop) -> Callable[[], Projector]:
+    """Makes an untrained projector."""
+    return lambda: toy_projector(toy)
 
 
-def train(
-    toy: ToyWorkshop, model: FrozenLanguageModel, projector: Projector, folder: Path, config: ProjectorConfig = CONFIG,
-    **options: Any,
-) -> list[Step]:  # fmt: skip
-    rows = toy.data.split.train_explanations
-    prompts, pairs = toy.workshop.prompts, toy.workshop.pairs
-    return train_projector(projector, model, prompts, pairs, rows, config, 0, checkpoints=folder, **options)
+@pytest.fixture(scope="module")
+def train(toy: ToyWorkshop, model: FrozenLanguageModel) -> Callable[..., list[Step]]:
+    """Trains a projector on the toy's explanations."""
+    rows, prompts, pairs = toy.data.split.train_explanations, toy.workshop.prompts, toy.workshop.pairs
+
+    def trained(
+        projector: Projector, folder: Path, config: ProjectorConfig = CONFIG, *, by: FrozenLanguageModel = model,
+        **options: Any,
+    ) -> list[Step]:  # fmt: skip
+        return train_projector(projector, by, prompts, pairs, rows, config, 0, checkpoints=folder, **options)
+
+    return trained
 
 
 @pytest.mark.parametrize("max_steps", [2, 60, 300])
@@ -77,6 +92,36 @@ def test_fewer_rows_than_a_batch_are_met_again():
     assert [len(batch) for batch in found] == [8, 8]
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 6, 8, 9])
+def test_buckets_hold_every_row_once_shortest_first(count):
+    """No bucket is above the bound or much smaller than another, and no text is longer than one of a later bucket."""
+    lengths = np.random.default_rng(count).integers(5, 90, count).tolist()
+    found = buckets(lengths)
+    assert sorted(np.concatenate(found).tolist()) == list(range(count))
+    sizes = [len(rows) for rows in found]
+    assert max(sizes) <= LARGEST_BUCKET
+    assert max(sizes) - min(sizes) <= 1
+    assert all(max(lengths[a] for a in rows) <= min(lengths[b] for b in later) for rows, later in pairwise(found))
+
+
+def test_buckets_change_no_gradient(toy, model, fresh):
+    """A step over eight texts in two buckets moves the projector as one over all eight at once would."""
+    rows = toy.data.split.train_explanations[:8]
+    texts = [toy.workshop.prompts.of(int(row), tokens_only=bool(row % 2)) for row in rows]
+
+    def gradients(parts: list[np.ndarray]) -> list[torch.Tensor]:
+        projector = fresh()
+        for part in parts:
+            soft = projector.soft_tokens(*toy.workshop.pairs.at(rows[part]))
+            (model.nll([texts[row] for row in part], soft).sum() / len(rows)).backward()
+        return [p.grad for p in projector.parameters() if p.grad is not None]
+
+    parted, whole = gradients(buckets([len(text) for text in texts])), gradients([np.arange(8)])
+    assert len(parted) == len(whole) > 0
+    for one, other in zip(parted, whole, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
 def test_codes_are_those_of_the_pair(toy):
     """The user's and the item's codes of each explanation, with macro code = colour on both sides."""
     users, items = toy.workshop.pairs.at([2, 0, 5])
@@ -88,73 +133,72 @@ def test_codes_are_those_of_the_pair(toy):
     assert torch.equal(users[:, 0], items[:, 0])
 
 
-def test_training_makes_the_references_likelier(toy, model, tmp_path):
+def test_training_makes_the_references_likelier(toy, model, fresh, train, tmp_path):
     """Thirty steps lower the NLL of the explanations trained on, without their titles."""
     config = replace(CONFIG, max_steps=30, batch_size=8, title_dropout=1.0)
-    projector, rows = fresh(toy), toy.data.split.train_explanations[:16]
+    projector, rows = fresh(), toy.data.split.train_explanations[:16]
     texts = [toy.workshop.prompts.of(int(position), tokens_only=True) for position in rows]
 
     def nll() -> float:
+        soft = projector.soft_tokens(*toy.workshop.pairs.at(rows))
         with torch.no_grad():
-            return float(model.nll(texts, projector.soft_tokens(*toy.workshop.pairs.at(rows))).mean())
+            return float(model.nll(texts, soft).mean())
 
     before = nll()
-    steps = train(toy, model, projector, tmp_path, config)
+    steps = train(projector, tmp_path, config)
     assert nll() < before - 0.05
     assert [step.number for step in steps] == list(range(1, 31))
     assert all(np.isfinite([step.nll, step.alignment]).all() for step in steps)
 
 
-def test_the_language_model_stays_as_it_was(toy, tmp_path):
-    """The hash over all its weights is the same before and after; the projector's moved."""
+def test_the_language_model_stays_as_it_was(toy, fresh, train, tmp_path):
+    """The hash over all its weights is the same before and after; the projector moved."""
     theirs = AutoModelForCausalLM.from_pretrained(toy.workshop.language_model.folder, dtype=torch.float32)
-    projector, before = fresh(toy), digest(theirs)
-    train(toy, FrozenLanguageModel(theirs), projector, tmp_path)
+    projector, before = fresh(), digest(theirs)
+    train(projector, tmp_path, by=FrozenLanguageModel(theirs))
     assert digest(theirs) == before
-    assert not torch.equal(projector.style, fresh(toy).style)
-    assert not np.array_equal(projector.table().user, fresh(toy).table().user)
+    assert not torch.equal(projector.style, fresh().style)
+    assert not torch.equal(projector.user.outer.weight, fresh().user.outer.weight)
 
 
 def digest(model: Any) -> str:
     return sha256(b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())).hexdigest()
 
 
-@pytest.mark.parametrize("anchored", [True, False])
-def test_a_resumed_training_equals_an_uninterrupted_one(toy, model, tmp_path, anchored):
+def test_a_resumed_training_equals_an_uninterrupted_one(fresh, train, tmp_path):
     """Cut off in step 5, gone on from the checkpoint of step 4: the same losses and the same table, bit for bit."""
-    config = replace(CONFIG, anchored=anchored)
     (tmp_path / "cut").mkdir()
     (tmp_path / "whole").mkdir()
-    whole = fresh(toy, config)
-    expected = train(toy, model, whole, tmp_path / "whole", config)
+    whole = fresh()
+    expected = train(whole, tmp_path / "whole")
 
     def cut(step: Step) -> None:
         if step.number == 5:
             raise Cut
 
     with pytest.raises(Cut):
-        train(toy, model, fresh(toy, config), tmp_path / "cut", config, on_step=cut)
+        train(fresh(), tmp_path / "cut", on_step=cut)
     heard: list[int] = []
-    resumed = fresh(toy, config)
-    steps = train(toy, model, resumed, tmp_path / "cut", config, on_step=lambda step: heard.append(step.number))
+    resumed = fresh()
+    steps = train(resumed, tmp_path / "cut", on_step=lambda step: heard.append(step.number))
     assert heard == [5, 6]
     assert [(s.number, s.nll, s.alignment) for s in steps] == [(s.number, s.nll, s.alignment) for s in expected]
-    for name, tensor in whole.table().to_tensors().items():
-        np.testing.assert_array_equal(resumed.table().to_tensors()[name], tensor)
+    for name, tensor in whole.exported().to_tensors().items():
+        np.testing.assert_array_equal(resumed.exported().to_tensors()[name], tensor)
 
 
-def test_a_finished_training_only_reads_its_checkpoint(toy, model, tmp_path):
+def test_a_finished_training_only_reads_its_checkpoint(fresh, train, tmp_path):
     """All steps are behind it: no further one is made."""
-    train(toy, model, fresh(toy), tmp_path)
+    train(fresh(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
     heard: list[Step] = []
-    assert len(train(toy, model, fresh(toy), tmp_path, on_step=heard.append)) == CONFIG.max_steps
+    assert len(train(fresh(), tmp_path, on_step=heard.append)) == CONFIG.max_steps
     assert heard == []
 
 
-def test_alignment_can_be_left_out(toy, model, tmp_path):
+def test_alignment_can_be_left_out(fresh, train, tmp_path):
     """With weight 0 it is neither computed nor learnt from."""
-    steps = train(toy, model, fresh(toy), tmp_path, replace(CONFIG, alignment_weight=0.0))
+    steps = train(fresh(), tmp_path, replace(CONFIG, alignment_weight=0.0))
     assert {step.alignment for step in steps} == {0}
 
 
@@ -165,10 +209,10 @@ def test_pairs_take_rows_of_any_integer_kind(toy):
     assert pairs.at([0])[1].dtype == torch.int64
 
 
-def test_a_damaged_checkpoint_starts_over(toy, model, tmp_path):
+def test_a_damaged_checkpoint_starts_over(fresh, train, tmp_path):
     """Half a file, as a full disk leaves it: the run begins anew instead of stopping."""
-    steps = train(toy, model, fresh(toy, CONFIG), tmp_path, CONFIG)
+    steps = train(fresh(), tmp_path, CONFIG)
     path = tmp_path / CHECKPOINT
     path.write_bytes(path.read_bytes()[:-7])
-    again = train(toy, model, fresh(toy, CONFIG), tmp_path, CONFIG)
+    again = train(fresh(), tmp_path, CONFIG)
     assert [step.number for step in again] == [step.number for step in steps]

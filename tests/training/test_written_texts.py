@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
+from tests.training.workshops import ToyWorkshop, toy_source, toy_workshop
 from training.config import EvaluationConfig
 from training.explanation_arms import Case
-from training.token_source import TokenSource
-from training.token_stages import new_projector, projector_start
 from training.written_texts import floor_texts, peer_texts, text_arms
 
 
@@ -18,13 +16,12 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """The toy's explanations, every second of them with a peer's text."""
     toy: ToyWorkshop = toy_workshop(Path(tmp_path_factory.mktemp("toy")))
     rows, config = toy.data.split.train_explanations, EvaluationConfig()
-    start = projector_start(toy.workshop, toy.tokenizer, rows, CONFIG)
-    table = new_projector(toy.workshop, start, CONFIG, 0).table()
+    source = toy_source(toy)
     explanations = toy.workshop.prompts.explanations
     told = tuple(f"peer {row}" if row % 2 else "" for row in range(len(explanations)))
     extra = {"xrec_prediction": told, "none_prediction": ("",) * len(told), "title": told}
     prompts = replace(toy.workshop.prompts, explanations=replace(explanations, extra=extra))
-    return Case(prompts, TokenSource(table, toy.tokenizer.user_codes, toy.tokenizer.item_codes), {}, rows, config, 0)
+    return Case(prompts, source, {}, rows, config, 0)
 
 
 def test_peers_speak_where_they_have_spoken(case):

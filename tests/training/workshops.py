@@ -4,22 +4,35 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.vocabulary import CodeMeaning, Vocabulary
-from tests.artifacts import tiny_language_model
+from tests.artifacts import HIDDEN_SIZE, NUM_SOFT, random_soft_tokens, tiny_language_model
 from tests.training.graphs import COLOURS, NUM_ITEMS, NUM_USERS, colours, write_checkerboard
 from training.config import DataConfig, ProjectorConfig, RunConfig
+from training.data import Rows
 from training.fetch_language_model import FetchedLanguageModel
 from training.prepare import Prepared, prepare
-from training.token_stages import Workshop
+from training.projector import Projector
+from training.projector_stages import new_projector, side_inputs, start_of
+from training.token_source import TokenSource
 from training.train_tokenizer import TrainedTokenizer
+from training.workshop import Workshop
 
 CODEBOOK_SIZE = 4
 CONFIG = ProjectorConfig(
-    width=8, num_style=2, max_steps=6, batch_size=4, checkpoint_steps=2, max_target_tokens=24, dtype="float32"
+    width=8,
+    num_style=2,
+    num_soft=NUM_SOFT,
+    max_steps=6,
+    batch_size=4,
+    checkpoint_steps=2,
+    max_target_tokens=24,
+    dtype="float32",
 )
 NAMES = ("red", "blue")
 
@@ -40,6 +53,37 @@ def toy_workshop(folder: Path, config: ProjectorConfig = CONFIG) -> ToyWorkshop:
     tokenizer = toy_tokenizer(prepared.dataset.user_ids.to_rows([f"u{row}" for row in range(NUM_USERS)]))
     fetched = FetchedLanguageModel(folder / "llm", spec)
     return ToyWorkshop(prepared, tokenizer, Workshop.of(prepared, tokenizer, fetched, config))
+
+
+def toy_projector(toy: ToyWorkshop, config: ProjectorConfig = CONFIG, seed: int = 0) -> Projector:
+    """Untrained."""
+    rows, items = toy.data.split.train_explanations, toy.data.dataset.items
+    start = start_of(toy.workshop, toy.tokenizer, items, rows, config)
+    return new_projector(toy.workshop, side_inputs(toy.tokenizer), start, config, seed)
+
+
+def toy_source(toy: ToyWorkshop) -> TokenSource:
+    """Soft tokens as an untrained projector has them."""
+    return TokenSource(toy_projector(toy).exported(), toy.tokenizer.user_codes, toy.tokenizer.item_codes)
+
+
+class ColourSource(TokenSource):
+    """Every value of a node's soft tokens is its macro code, or `always` where that is given."""
+
+    def __init__(self, toy: ToyWorkshop, always: int | None = None) -> None:
+        tokens = random_soft_tokens(0, num_style=CONFIG.num_style)
+        super().__init__(tokens, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
+        object.__setattr__(self, "always", always)
+
+    def soft(self, user_rows: Rows, item_rows: Rows) -> dict[str, Tensor]:
+        """Shapes as of TokenSource."""
+        macro = {"user": self.user_codes[user_rows, 0], "item": self.item_codes[item_rows, 0]}
+        shape = (-1, CONFIG.num_soft, HIDDEN_SIZE)
+        found = {slot: torch.from_numpy(codes.astype(np.float32))[:, None, None] for slot, codes in macro.items()}
+        if (always := vars(self)["always"]) is not None:
+            found = {slot: torch.full_like(codes, always) for slot, codes in found.items()}
+        style = torch.zeros(len(user_rows), CONFIG.num_style, HIDDEN_SIZE)
+        return {"style": style, **{slot: codes.expand(shape) for slot, codes in found.items()}}
 
 
 def toy_tokenizer(user_rows: np.ndarray) -> TrainedTokenizer:

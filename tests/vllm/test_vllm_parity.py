@@ -24,7 +24,7 @@ TOKENS = 20
 @pytest.fixture(scope="module")
 def prompts(demo_artifact: Artifact) -> list[np.ndarray]:
     """Prompts of ten (user, item) pairs, spread over the catalogue, as the service makes them."""
-    folder, table = demo_artifact.language_model_path, demo_artifact.soft_tokens
+    folder, soft_tokens = demo_artifact.language_model_path, demo_artifact.soft_tokens
     template = PromptTemplate.from_json(demo_artifact.manifest.prompt_template)
     encoder, embeddings = PromptEncoder.open(folder), TokenEmbeddings.open(folder)
     made = []
@@ -34,9 +34,9 @@ def prompts(demo_artifact: Artifact) -> list[np.ndarray]:
         item = demo_artifact.catalog.item(item_row)
         liked = [demo_artifact.catalog.item(int(row)).title for row in demo_artifact.histories.of(user_row)[:3]]
         soft: dict[Slot, np.ndarray] = {
-            "style": table.style,
-            "user": table.lookup("user", BehaviorTokens.from_codes(demo_artifact.user_codes[user_row])),
-            "item": table.lookup("item", BehaviorTokens.from_codes(demo_artifact.item_codes[item_row])),
+            "style": soft_tokens.style,
+            "user": soft_tokens.of("user", BehaviorTokens.from_codes(demo_artifact.user_codes[user_row])),
+            "item": soft_tokens.of("item", BehaviorTokens.from_codes(demo_artifact.item_codes[item_row])),
         }
         prompt = template.render(title=item.title, text=item.text, history=liked)
         made.append(embed_prompt(encoder.encode(prompt), embeddings, soft))
