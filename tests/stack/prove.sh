@@ -37,6 +37,14 @@ for id in $(docker compose ps --quiet); do
   docker inspect --format '{{.Name}} user={{.Config.User}} read-only={{.HostConfig.ReadonlyRootfs}} memory={{.HostConfig.Memory}}' "$id"
   docker inspect --format '{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Memory}}' "$id" | grep -Eq '^[1-9][0-9:]* true [1-9]'
 done
+for place in / /opt/beat-serve /models; do
+  if docker compose exec -T service touch "$place/proof" 2>/dev/null; then echo "the service can write to $place"; exit 1; fi
+done
+for network in $(docker inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' \
+  "$(docker compose ps --quiet service)"); do
+  echo "the service's network $network has no way out: $(docker network inspect --format '{{.Internal}}' "$network")"
+  docker network inspect --format '{{.Internal}}' "$network" | grep -qx true
+done
 for tool in cc gcc make pip; do
   if docker compose exec -T service sh -c "command -v $tool"; then echo "the service's image holds $tool"; exit 1; fi
 done
