@@ -72,12 +72,12 @@ async def running(settings: Settings) -> AsyncIterator[RunningApp]:
 
 @asynccontextmanager
 async def listening(
-    settings: Settings, make_language_model: Callable[[], LanguageModel] | None = None
+    settings: Settings, make_language_model: Callable[[], LanguageModel] | None = None, *, patience_s: float = 10
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application behind a real socket, once its language model has said how it is."""
     versions = Versions(settings, make_language_model)
     async with live(create_app(versions)) as url, httpx.AsyncClient(base_url=url, timeout=30) as client:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(patience_s):
             while versions.current.engine is not None and versions.current.engine.part.state == "starting":
                 await asyncio.sleep(0.005)
         yield client

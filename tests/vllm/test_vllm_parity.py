@@ -8,6 +8,7 @@ import pytest
 
 from model_store import Artifact
 from model_store.prompt import PromptEncoder, PromptTemplate, embed_prompt
+from model_store.rerank_prompt import answer_ids
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.types import BehaviorTokens, Slot
 from service.adapters.transformers_model import TransformersModel
@@ -60,6 +61,16 @@ async def test_vllm_writes_what_transformers_writes(vllm, demo_artifact, prompts
     theirs = [await vllm.generate(prompt, max_tokens=TOKENS) for prompt in prompts]
     equal = [a.token_ids == b.token_ids and a.text == b.text for a, b in zip(ours, theirs, strict=True)]
     assert sum(equal) >= MUST_AGREE, list(zip(ours, theirs, strict=True))
+
+
+async def test_vllm_judges_as_transformers_does(vllm, demo_artifact, prompts):
+    """Log-probabilities of any token asked for, the improbable ones too, in float32 on both sides."""
+    folder, spec = demo_artifact.language_model_path, demo_artifact.manifest.language_model
+    token_ids = [*answer_ids(PromptEncoder.open(folder)), 0, 1000]
+    in_process = TransformersModel(folder, spec, dtype="float32", timeout_s=300)
+    ours = await in_process.first_token_logprobs(prompts, token_ids)
+    await in_process.close()
+    np.testing.assert_allclose(await vllm.first_token_logprobs(prompts, token_ids), ours, atol=0.02)
 
 
 async def test_several_prompts_in_one_call_answer_as_each_alone(vllm, prompts):
