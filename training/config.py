@@ -25,6 +25,7 @@ __all__ = [
     "RecencyConfig",
     "RunConfig",
     "SplitConfig",
+    "StraightThroughConfig",
     "SupervisionConfig",
     "TokenizerConfig",
     "VectorsConfig",
@@ -80,9 +81,31 @@ class VectorsConfig:
 
 
 @dataclass(frozen=True)
-class TokenizerConfig:
-    """Quantizers: vectors to 1 macro and 5 micro codes (residual k-means)."""
+class StraightThroughConfig:
+    """The paper's tokenizer (arXiv:2512.15614), for comparison; read where method is straight_through."""
 
+    start: Literal["kmeans", "uniform"] = "kmeans"
+    """Of the codebooks: k-means of the mapped vectors, or within 1 / codebook_size of zero, as published."""
+    dim: int = 64
+    """Width of the codewords."""
+    epochs: int = 3
+    """Passes over the training edges."""
+    batch_size: int = 8192
+    """Edges a step."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    commitment: float = 0.5
+    """Weight of drawing vectors to their codewords, beside 1 for drawing codewords to their vectors."""
+    disentanglement: float = 1.0
+    """Weight of the mean squared cosine between a node's five micro vectors."""
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Quantizers: vectors to 1 macro and 5 micro codes."""
+
+    method: Literal["residual_kmeans", "straight_through"] = "residual_kmeans"
+    """residual_kmeans: each level over what those before it leave. straight_through: the paper's learned slices."""
     codebook_size: int = 512
     """Codes of each of the 6 levels."""
     user_levels: tuple[View, ...] = ("graph", "text", "graph", "graph", "graph", "graph")
@@ -95,6 +118,8 @@ class TokenizerConfig:
     """Width of the items' text vectors; 0 leaves texts out."""
     text_weight: float = 0.5
     """Length of text vectors beside graph vectors of length 1, where a level sees both and where evidence is chosen."""
+    straight_through: StraightThroughConfig = field(default_factory=StraightThroughConfig)
+    """The paper's tokenizer."""
 
     def __post_init__(self) -> None:
         for name, levels in (("user_levels", self.user_levels), ("item_levels", self.item_levels)):

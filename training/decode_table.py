@@ -17,6 +17,13 @@ MOST_DIRECT = 8192
 """Codes of all levels up to which the normal equations are solved at once, in 0.3 GB; beyond, by iteration."""
 
 
+def code_means(x: Vectors, codes: NDArray[np.integer], codebook_size: int) -> Vectors:
+    """Mean of each code's members, zero for a code without any. Shapes: x (n, dim), codes (n,) -> (size, dim)."""
+    members = sp.csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (codebook_size, len(x)))
+    counts = np.maximum(np.bincount(codes, minlength=codebook_size), 1)
+    return np.asarray((members @ x) / counts[:, None], np.float32)
+
+
 def decode_table(
     x: Vectors, codes: Codes, side: SideTokenizer, weights: NDArray[np.number], *, most_direct: int = MOST_DIRECT
 ) -> Vectors:

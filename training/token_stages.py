@@ -15,7 +15,7 @@ from training.progress import counted
 from training.stages import StageCache, StageOutput, stage_key
 from training.train_tokenizer import TrainedTokenizer, train_tokenizer
 
-TOKENIZER_FORMAT = 7
+TOKENIZER_FORMAT = 8
 NUM_LEVELS = 12
 
 

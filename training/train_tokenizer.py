@@ -1,15 +1,16 @@
 """Joint vectors of graph and text -> one macro and five micro codebooks a side, and what each code means.
 
 BEAT (arXiv:2512.15614) learns its codebooks with a straight-through gradient from a uniform start, which collapses to a
-few codes. Here every level is k-means over what the levels before it leave (residual quantisation, arXiv:2107.03312):
-the macro code is the coarse interest, the micro codes are what distinguishes a node within it.
+few codes (training.straight_through, for comparison). Here every level is k-means over what the levels before it leave
+(residual quantisation, arXiv:2107.03312): the macro code is the coarse interest, the micro codes are what distinguishes
+a node within it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import faiss
 import numpy as np
@@ -19,12 +20,14 @@ from numpy.typing import NDArray
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings, Vectors, unit_rows
 from model_store.quantizer import Codes, MacroQuantizer, MicroQuantizer
+from model_store.types import NUM_CODES
 from model_store.vocabulary import Vocabulary
 from training.code_meanings import code_meanings
 from training.config import ConfigError, TokenizerConfig, View
 from training.data import Dataset, Pairs
-from training.decode_table import decode_table
+from training.decode_table import code_means, decode_table
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
+from training.straight_through import train_straight_through
 
 Advance = Callable[[int], None]
 
@@ -62,11 +65,7 @@ def train_tokenizer(
     embeddings = replace(graph, item_texts=texts)
     histories = history_matrix(train, dataset.num_users, dataset.num_items)
     users, items = joint_users(embeddings, histories), np.concatenate([graph.items, texts], axis=1)
-    user_views = level_weights(config.user_levels, metric_of(graph.items), users)
-    item_views = level_weights(config.item_levels, metric_of(graph.users), items)
-    user = residual_kmeans(users, user_views, config, seed, on_level)
-    item = residual_kmeans(items, item_views, config, seed, on_level)
-    user_codes, item_codes = user.encode(users), item.encode(items)
+    user, item, user_codes, item_codes = _quantized(graph, users, items, train, config, seed, on_level)
     popularity = np.maximum(graph.item_degree, 1)
     user = replace(user, decode_table=decode_table(users, user_codes, user, np.ones(len(users))))
     item = replace(item, decode_table=decode_table(items, item_codes, item, popularity))
@@ -75,6 +74,37 @@ def train_tokenizer(
         side: code_meanings(codes, items_of, words, config.codebook_size) for side, (codes, items_of) in nodes.items()
     }
     return TrainedTokenizer(embeddings, user, item, user_codes, item_codes, Vocabulary(**meanings))
+
+
+class _Quantized(NamedTuple):
+    user: SideTokenizer
+    item: SideTokenizer
+    user_codes: Codes
+    item_codes: Codes
+
+
+def _quantized(
+    graph: NodeEmbeddings,
+    users: Vectors,
+    items: Vectors,
+    train: Pairs,
+    config: TokenizerConfig,
+    seed: int,
+    on_level: Advance,
+) -> _Quantized:
+    """Quantizers and codes by the config's method. Shapes: users (num_users, dim_joint), items likewise."""
+    if config.method == "straight_through":
+        learned = train_straight_through(unit_rows(graph.users), graph.items, train, config, seed)
+        on_level(2 * NUM_CODES)
+        user, item = (
+            of_codes(x, codes, config.codebook_size) for x, codes in zip((users, items), learned, strict=True)
+        )
+        return _Quantized(user, item, learned.user, learned.item)
+    user_views = level_weights(config.user_levels, metric_of(graph.items), users)
+    item_views = level_weights(config.item_levels, metric_of(graph.users), items)
+    user = residual_kmeans(users, user_views, config, seed, on_level)
+    item = residual_kmeans(items, item_views, config, seed, on_level)
+    return _Quantized(user, item, user.encode(users), item.encode(items))
 
 
 def history_matrix(train: Pairs, num_users: int, num_items: int) -> Any:
@@ -133,7 +163,7 @@ def residual_kmeans(
     for level, seen in enumerate(weights):
         dims = np.flatnonzero(seen)
         centroids, codes = _kmeans(left[:, dims] * seen[dims], config, seed + level)
-        codebook = _means(left, codes, config.codebook_size)
+        codebook = code_means(left, codes, config.codebook_size)
         empty = np.bincount(codes, minlength=config.codebook_size) == 0
         codebook[np.ix_(empty, dims)] = centroids[empty] / seen[dims]  # a zero would draw nodes that are not its own
         codebooks.append(codebook)
@@ -158,8 +188,18 @@ def _kmeans(x: Vectors, config: TokenizerConfig, seed: int) -> tuple[Vectors, ND
     return np.array(kmeans.centroids, np.float32), kmeans.assign(x)[1]
 
 
-def _means(x: Vectors, codes: NDArray[np.int64], codebook_size: int) -> Vectors:
-    """Mean of each code's members, zero for a code without any. Shapes: x (n, dim) -> (codebook_size, dim)."""
-    members = sp.csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (codebook_size, len(x)))
-    counts = np.maximum(np.bincount(codes, minlength=codebook_size), 1)
-    return np.asarray((members @ x) / counts[:, None], np.float32)
+def of_codes(x: Vectors, codes: Codes, codebook_size: int) -> SideTokenizer:
+    """Quantizers for codes that were learned elsewhere: each codeword is the mean of what its members have left.
+
+    Strangers get the nearest of them, level after level; nodes that were trained on keep the codes that they have. A
+    code of nobody stands far off.
+    Shapes: x (n, dim_joint), codes (n, 6).
+    """
+    codebooks, left = [], np.ascontiguousarray(x, np.float32)
+    reach = 4 * np.sqrt(np.einsum("nd,nd->n", left, left).max())
+    for level in codes.T:
+        codebook = code_means(left, level, codebook_size)
+        left = left - codebook[level]
+        codebook[np.bincount(level, minlength=codebook_size) == 0, 0] = reach
+        codebooks.append(codebook)
+    return SideTokenizer(MacroQuantizer(codebooks[0]), MicroQuantizer(np.stack(codebooks[1:])))
