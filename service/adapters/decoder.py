@@ -6,6 +6,8 @@ prefilled alone, so no padding exists that could change an answer, joins the oth
 has ended. Rows 0..n-1 are always the busy ones.
 """
 
+import math
+import mmap
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -123,7 +125,7 @@ class _SlotLayer(CacheLayerMixin):
         self._where, self._slots, self._capacity = where, slots, capacity
 
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        # Zeros, not empty: a masked NaN would still be NaN. The system hands out zero pages only as they are touched.
+        # Zeros, not empty: a masked NaN would still be NaN
         self._keys = self._empty(key_states)
         self._values = self._empty(value_states)
         self.is_initialized = True
@@ -157,7 +159,13 @@ class _SlotLayer(CacheLayerMixin):
         return self._capacity
 
     def _empty(self, like: Tensor) -> Tensor:
-        return like.new_zeros(self._slots, like.shape[1], self._capacity, like.shape[3])
+        shape = (self._slots, like.shape[1], self._capacity, like.shape[3])
+        if like.device.type != "cpu":
+            return like.new_zeros(shape)
+        # The system hands out zero pages only as they are touched, which torch.zeros does with all of them at once:
+        # most slots hold short prompts, or none
+        pages = mmap.mmap(-1, math.prod(shape) * like.element_size(), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        return torch.frombuffer(pages, dtype=like.dtype).view(shape)
 
 
 def _grouped(
