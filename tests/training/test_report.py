@@ -62,6 +62,16 @@ def test_untrusted_texts_are_never_markup():
     assert "<img" not in html
 
 
+def test_long_names_leave_the_token_map_its_room():
+    """Eight codes of three phrases each: names are cut, where they would push the map out of its figure (a warning)."""
+    told = report()
+    label = "las palmas mexican restaurant, juan's flying burrito, near bourbon street"
+    told["token_map"]["codes"] = [{"code": at, "label": f"{at} {label}", "items": 1234} for at in range(8)]
+    html = page(told)
+    assert "0 las palmas mexican … (1234)" in html
+    assert label not in html
+
+
 class Addresses(HTMLParser):
     """What the attributes of a page's elements would load or lead to."""
 

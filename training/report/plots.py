@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from training.report.tables import spoken
 INK, MUTED, GRID = "#0f172a", "#64748b", "#e2e8f0"
 COLOURS = ("#4338ca", "#d97706", "#059669", "#db2777", "#0284c7", "#7c3aed", "#ca8a04", "#475569")
 WIDTH_IN = 4.8
+LONGEST_LABEL = 26
+"""Letters of a code's name beside the token map."""
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "beat-serve",
@@ -107,7 +110,8 @@ def token_map(told: Mapping[str, Any]) -> str:
         axes.scatter(rest[:, 0], rest[:, 1], s=5, color="#cbd5e1", linewidths=0, label="other codes")
         for at, code in enumerate(codes):
             own = points[points[:, 2] == at]
-            label = f"{code['label']} ({code['items']})".replace("$", r"\$")  # a pair of them would be set as formula
+            short = textwrap.shorten(code["label"], LONGEST_LABEL, placeholder=" …")  # two must stand side by side
+            label = f"{short} ({code['items']})".replace("$", r"\$")  # a pair of them would be set as formula
             axes.scatter(own[:, 0], own[:, 1], s=13, color=COLOURS[at % len(COLOURS)], linewidths=0, label=label)
         axes.legend(
             loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2, fontsize=8, handletextpad=0.1, columnspacing=1
