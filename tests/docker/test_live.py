@@ -19,7 +19,7 @@ from service.__main__ import app
 from tests.artifacts import tiny_artifact
 from tests.docker.dashboards import Question, metric_names, questions
 from tests.prometheus_server import PrometheusServer, find_prometheus
-from tests.redis_server import RedisServer, find_redis_server
+from tests.redis_server import find_redis_server, running_redis
 from tests.service_process import service_process
 
 RECORDED = {"vllm": "vllm_metrics", "redis": "redis_metrics"}
@@ -46,7 +46,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusS
     folder = tmp_path_factory.mktemp("prometheus")
     tiny_artifact(folder / "store", metrics=JUDGED)
     with ExitStack() as running:
-        redis = running.enter_context(_redis(redis_binary, folder))
+        redis = running.enter_context(running_redis(redis_binary, folder)).url
         address = running.enter_context(_service(folder / "store", redis))
         targets = {job: running.enter_context(_recorded(name)) for job, name in RECORDED.items()}
         targets["beat-serve"] = address.removeprefix("http://")
@@ -124,17 +124,6 @@ def _load(store: Path, address: str) -> None:
     assert asked.exit_code == 0, asked.output
     failed = dict(re.findall(r"│ (recommend|explain|stream) +│ +\d+ │ +(\d+) │", asked.output))
     assert failed == {"recommend": "0", "explain": "0", "stream": "0"}, asked.output
-
-
-@contextmanager
-def _redis(binary: Path, folder: Path) -> Iterator[str]:
-    """The URL of a Redis."""
-    server = RedisServer(binary, folder)
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.stop()
 
 
 @contextmanager
