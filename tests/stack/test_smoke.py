@@ -1,12 +1,9 @@
 """The smoke test, asked of the real service over a real socket: it passes, and it fails loudly."""
 
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-import uvicorn
 
 from service.app import create_app
 from service.errors import LanguageModelUnavailable
@@ -14,6 +11,7 @@ from service.settings import Settings
 from service.versions import Versions
 from tests.artifacts import tiny_artifact
 from tests.fakes import FakeLanguageModel
+from tests.live_server import live_in_thread
 from tests.stack.smoke import main
 
 
@@ -31,15 +29,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store = tmp_path_factory.mktemp("smoke") / "store"
     tiny_artifact(store)
     model = FakeLanguageModel()
-    app = create_app(Versions(Settings(store=store, llm_check_interval_s=60), lambda: model))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield Served(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", model)
-    server.should_exit = True
-    thread.join()
+    with live_in_thread(create_app(Versions(Settings(store=store, llm_check_interval_s=60), lambda: model))) as url:
+        yield Served(url, model)
 
 
 def test_a_whole_service_passes(served: Served, capsys: pytest.CaptureFixture[str]) -> None:

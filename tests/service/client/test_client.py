@@ -1,13 +1,11 @@
 """The client against the real application on a real socket, and what it does when calls fail."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from service.api_keys import make_key
 from service.app import create_app
@@ -29,6 +27,7 @@ from service.settings import Settings
 from service.versions import Versions
 from tests.artifacts import ITEM_IDS, USER_IDS, unseen_rows
 from tests.fakes import FakeLanguageModel
+from tests.live_server import live_in_thread
 
 KEY = make_key("ops", "serve+admin")
 ASKED = ITEM_IDS[unseen_rows(0)[0]]
@@ -40,17 +39,10 @@ TEXT = FakeLanguageModel().text
 def url(store: Path) -> Iterator[str]:
     """The application behind uvicorn on loopback, with API keys and a fake language model."""
     versions = Versions(Settings(store=store, api_keys=KEY.entry, latest_check_interval_s=0), FakeLanguageModel)
-    server = uvicorn.Server(uvicorn.Config(create_app(versions), port=0, log_level="error"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    while httpx.get(f"{address}/readyz").json()["parts"]["language_model"]["state"] != "ok":
-        time.sleep(0.01)
-    yield address
-    server.should_exit = True
-    thread.join()
+    with live_in_thread(create_app(versions)) as address:
+        while httpx.get(f"{address}/readyz").json()["parts"]["language_model"]["state"] != "ok":
+            time.sleep(0.01)
+        yield address
 
 
 def test_every_question_has_a_typed_answer(url):
