@@ -8,8 +8,9 @@ has ended. Rows 0..n-1 are always the busy ones.
 
 import math
 import mmap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -20,10 +21,22 @@ from transformers.cache_utils import CacheLayerMixin
 from transformers.utils.logging import disable_progress_bar
 
 from service.adapters.fused_layer import fuse, grouped_attention
+from service.adapters.shared_beginning import Prompts, SharedLayer, batches, common_length, padded
 
 GROUPED: Final = "beat_grouped"
+TOGETHER: Final = 4096
+"""Positions of prompts that are judged in one pass: the twenty candidates of a request. Bounds its memory."""
 GROUPED_TYPES: Final = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "granite"})
 """Model types whose attention is plain softmax(q k / scale): no soft caps, no sinks."""
+
+
+class FirstLogits(NamedTuple):
+    """What the model would say first after some of the prompts it was asked about."""
+
+    rows: list[int]
+    """Which prompts, as they were given."""
+    logits: Tensor
+    """(len(rows), vocab) float32."""
 
 
 class Decoder:
@@ -33,7 +46,7 @@ class Decoder:
         config = model.config.get_text_config()
         self.hidden_size = int(config.hidden_size)
         self.slots = slots
-        self.capacity = min(
+        self.capacity: int = min(
             capacity, config.max_position_embeddings, getattr(config, "sliding_window", None) or capacity
         )
         model.set_attn_implementation(GROUPED if config.model_type in GROUPED_TYPES else "eager")
@@ -67,10 +80,25 @@ class Decoder:
     def prefill(self, slot: int, prompt_embeds: NDArray[np.float32]) -> Tensor:
         """Read a prompt into a slot. Shapes: prompt_embeds (seq, hidden), seq < capacity -> logits (vocab,) float32."""
         embeds = torch.from_numpy(np.array(prompt_embeds))[None].to(self._model.device, self._model.dtype)
-        length = embeds.shape[1]
         self._where.prefill(slot)
-        mask = torch.full((length, length), -torch.inf, dtype=embeds.dtype, device=embeds.device).triu(1)
-        return self._forward(embeds, torch.arange(length, device=embeds.device)[None], mask[None, None])[0]
+        return self._read(embeds, self._cache)[0]
+
+    @torch.inference_mode()
+    def first_logits(self, prompts: Prompts, *, max_positions: int = TOGETHER) -> Iterator[FirstLogits]:
+        """What follows each of the prompts, all read together, the positions that all begin with only once.
+
+        Several batches where one would hold more than `max_positions`; between them others may be served. No slot is
+        touched. Shapes: prompts n times (seq, hidden), seq < capacity.
+        """
+        beginning = common_length(prompts)
+        cache = Cache(layers=[SharedLayer(keeps=beginning > 0) for _ in self._layers])
+        like = torch.empty(0, dtype=self._model.dtype, device=self._model.device)
+        if beginning:
+            self._read(torch.from_numpy(np.array(prompts[0][:beginning]))[None].to(like), cache)
+        ends = [prompt[beginning:] for prompt in prompts]
+        for rows in batches([len(end) for end in ends], positions=max_positions):
+            batch = padded([ends[row] for row in rows], beginning=beginning, like=like)
+            yield FirstLogits(rows, self._forward(*batch, cache))
 
     @torch.inference_mode()
     def step(self, token_ids: list[int], lengths: list[int]) -> Tensor:
@@ -85,7 +113,7 @@ class Decoder:
         self._where.step(positions, longest)
         beyond = torch.arange(longest, device=device) > positions[:, None]  # (n, longest)
         mask = torch.zeros(beyond.shape, dtype=embeds.dtype, device=device).masked_fill_(beyond, -torch.inf)
-        return self._forward(embeds, positions[:, None], mask[:, None, None])
+        return self._forward(embeds, positions[:, None], mask[:, None, None], self._cache)
 
     @torch.inference_mode()
     def move(self, source: int, target: int, length: int) -> None:
@@ -93,12 +121,18 @@ class Decoder:
         for layer in self._layers:
             layer.move(source, target, length)
 
-    def _forward(self, embeds: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
+    def _read(self, embeds: Tensor, cache: Cache) -> Tensor:
+        """One prompt from its first position. Shapes: embeds (1, seq, hidden) -> logits (1, vocab) float32."""
+        length = embeds.shape[1]
+        mask = torch.full((length, length), -torch.inf, dtype=embeds.dtype, device=embeds.device).triu(1)
+        return self._forward(embeds, torch.arange(length, device=embeds.device)[None], mask[None, None], cache)
+
+    def _forward(self, embeds: Tensor, positions: Tensor, mask: Tensor, cache: Cache) -> Tensor:
         output = self._model(
             inputs_embeds=embeds,
             position_ids=positions,
             attention_mask=mask,
-            past_key_values=self._cache,
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
         )

@@ -9,14 +9,16 @@ import logging
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from service.adapters.decoder import Decoder
+from service.adapters.judgement import Judgement
 from service.adapters.prompt_row import PromptRow
 from service.errors import LanguageModelUnavailable, Overloaded
 from service.telemetry import Telemetry
@@ -42,6 +44,8 @@ class DecodingWorker:
         self._max_waiting = max_waiting
         self._telemetry = telemetry
         self._waiting: deque[PromptRow] = deque()
+        self._judgements: deque[Judgement] = deque()
+        self._judged: Judgement | None = None
         self._rows: list[PromptRow] = []
         self._closing = False
         self._changed = threading.Condition()
@@ -57,19 +61,18 @@ class DecodingWorker:
 
     @property
     def busy(self) -> bool:
-        """Whether it has rows to write."""
-        return bool(self._rows or self._waiting)
+        """Whether it has prompts to read or rows to write."""
+        return bool(self._rows or self._waiting or self._judged or self._judgements)
 
     def submit(self, rows: list[PromptRow]) -> None:
         """Take all of these rows. Raises LanguageModelUnavailable once closed, Overloaded when the queue is full."""
-        with self._changed:
-            if self._closing:
-                raise LanguageModelUnavailable("it has been closed")
-            self._waiting = deque(row for row in self._waiting if not row.over)  # a caller who left holds no place
-            if len(self._waiting) + len(rows) > self._max_waiting:
-                raise Overloaded("the language model")
+        with self._room_for(len(rows)):
             self._waiting.extend(rows)
-            self._changed.notify()
+
+    def judge(self, judgement: Judgement) -> None:
+        """Take this question, as `submit`. It needs no slot: a batch of it is read between two tokens of the rows."""
+        with self._room_for(len(judgement.prompts)):
+            self._judgements.append(judgement)
 
     def close(self) -> None:
         """Give up all rows and end the thread; waits for it."""
@@ -77,6 +80,22 @@ class DecodingWorker:
             self._closing = True
             self._changed.notify()
         self._thread.join()
+
+    @contextmanager
+    def _room_for(self, prompts: int) -> Iterator[None]:
+        with self._changed:
+            if self._closing:
+                raise LanguageModelUnavailable("it has been closed")
+            self._waiting = deque(row for row in self._waiting if not row.over)  # a caller who left holds no place
+            self._judgements = deque(judgement for judgement in self._judgements if not judgement.over)
+            if self._num_waiting + prompts > self._max_waiting:
+                raise Overloaded("the language model")
+            yield
+            self._changed.notify()
+
+    @property
+    def _num_waiting(self) -> int:
+        return len(self._waiting) + sum(len(judgement.prompts) for judgement in self._judgements)
 
     # ------------------------------------------------------------ in the thread
 
@@ -102,19 +121,24 @@ class DecodingWorker:
         self._fail_all("it has been closed")
 
     def _admit(self) -> None:
-        """Wait until there is something to do (or it is time to go) and give waiting rows their slots."""
+        """Wait until there is something to do (or it is time to go), give waiting rows their slots, take a question."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self._rows or self._waiting)
+            self._changed.wait_for(lambda: self._closing or self.busy)
             self._drop_ended()  # before others join: busy slots stay the first ones, new rows the last
             while self._waiting and len(self._rows) < self.decoder.slots:
                 row = self._waiting.popleft()
                 if not row.over:  # a caller who left while waiting needs no slot
                     row.admit()
                     self._rows.append(row)
-        self._telemetry.observe_step(len(self._rows), len(self._waiting))
+            while self._judgements and self._judged is None:
+                judgement = self._judgements.popleft()
+                self._judged = None if judgement.over else judgement
+            judged = len(self._judged.prompts) if self._judged else 0
+            waiting = self._num_waiting
+        self._telemetry.observe_step(len(self._rows) + judged, waiting)
 
     def _advance(self) -> None:
-        """One token for every row; the new ones are read in after the old ones' step."""
+        """One token for every row; the new ones are read in after the old ones' step, then a batch to be judged."""
         old = [row for row in self._rows if row.token_ids]
         if old:
             logits = self.decoder.step([row.token_ids[-1] for row in old], [row.cached for row in old])
@@ -122,6 +146,17 @@ class DecodingWorker:
         for slot, row in enumerate(self._rows):
             if not (row.token_ids or row.over):
                 self._write([row], self.decoder.prefill(slot, row.prompt_embeds)[None])
+        if self._judged and self._answered(self._judged):
+            self._judged = None
+
+    def _answered(self, judgement: Judgement) -> bool:
+        """Read a batch of it; whether that was the end. What fails here, as for want of memory, fails alone."""
+        try:
+            return judgement.over or judgement.advance(self.decoder.first_logits)
+        except (RuntimeError, MemoryError) as error:
+            log.exception("%d prompts could not be judged", len(judgement.prompts))
+            judgement.settle(LanguageModelUnavailable(type(error).__name__))
+            return True
 
     def _drop_ended(self) -> None:
         """Take out rows that ended or whose caller left; the last row moves into the gap."""
@@ -140,10 +175,6 @@ class DecodingWorker:
                 row.settle(LanguageModelUnavailable("it computed values that are not finite"))
                 row.finish_reason = "stop"
                 continue
-            if row.asked_ids:
-                row.first_logprobs = torch.log_softmax(row_logits, -1)[list(row.asked_ids)].tolist()
-                row.finish("stop", self._tokenizer)
-                continue
             token_id = greedy if row.temperature <= 0 else _sampled(row_logits, row.temperature, row.generator)
             if token_id in self._eos_token_ids:
                 row.finish("stop", self._tokenizer)
@@ -154,10 +185,13 @@ class DecodingWorker:
 
     def _fail_all(self, reason: str) -> None:
         with self._changed:
-            lost, self._rows = [*self._rows, *self._waiting], []
+            lost: list[PromptRow | Judgement] = [*self._rows, *self._waiting, *self._judgements]
+            lost += [self._judged] if self._judged else []
+            self._rows, self._judged = [], None
             self._waiting.clear()
-        for row in lost:
-            row.settle(LanguageModelUnavailable(reason))
+            self._judgements.clear()
+        for asked in lost:
+            asked.settle(LanguageModelUnavailable(reason))
 
 
 def _sampled(logits: Tensor, temperature: float, generator: torch.Generator | None) -> int:

@@ -82,11 +82,20 @@ def grouped_attention(query: Tensor, key: Tensor, value: Tensor, attention_mask:
     """Attention without copies of keys: the query heads that share a key head become its query positions.
 
     Shapes: query (n, heads, q, dim), key and value (n, kv_heads, length, dim), attention_mask (n, 1, q, length) added
-    to the scores -> (n, q, heads, dim). With q > 1 it is a prefill, causal whatever the mask.
+    to the scores -> (n, q, heads, dim). One prompt alone with nothing before it is causal whatever the mask.
     """
     rows, heads, queries, dim = query.shape
     if queries > 1:
-        out = scaled_dot_product_attention(query, key, value, is_causal=True, scale=scale, enable_gqa=True)
+        alone = rows == 1 and key.shape[2] == queries  # half the products are then known to be nothing
+        out = scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if alone else attention_mask,
+            is_causal=alone,
+            scale=scale,
+            enable_gqa=True,
+        )
         return out.transpose(1, 2)
     kv_heads = key.shape[1]
     grouped = query.reshape(rows, kv_heads, heads // kv_heads, dim)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from tokenizers.decoders import DecodeStream
 
 from service.errors import LanguageModelUnavailable
 from service.types import FinishReason, Generation, GenerationTimes
+
+_T = TypeVar("_T")
 
 
 @dataclass(eq=False)
@@ -28,10 +31,6 @@ class PromptRow:
     generator: torch.Generator | None
     answer: "asyncio.Future[Generation]"
     on_text: Callable[[str], None] | None = None
-    asked_ids: tuple[int, ...] = ()
-    """Tokens whose log-probabilities as the first are asked for: then nothing is written."""
-    first_logprobs: list[float] = field(default_factory=list)
-    """What was asked for, in the order of `asked_ids`; there once `answer` is."""
     token_ids: list[int] = field(default_factory=list)
     finish_reason: FinishReason | None = None
 
@@ -76,24 +75,30 @@ class PromptRow:
 
     def settle(self, outcome: Generation | LanguageModelUnavailable) -> None:
         """Answer the caller, from any thread."""
-        self._call(_deliver, self.answer, outcome)
+        settle(self.answer, outcome)
 
     def _tell(self, piece: str) -> None:
         if piece and self.on_text is not None:
             self._told += len(piece)
-            self._call(self.on_text, piece)
-
-    def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        loop = self.answer.get_loop()
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(function, *arguments)
+            _call(self.answer, self.on_text, piece)
 
 
-def _deliver(answer: "asyncio.Future[Generation]", outcome: Generation | LanguageModelUnavailable) -> None:
+def settle(answer: "asyncio.Future[_T]", outcome: _T | LanguageModelUnavailable) -> None:
+    """Answer who waits for this on an event loop, from any thread."""
+    _call(answer, _deliver, answer, outcome)
+
+
+def _call(waited_for: "asyncio.Future[_T]", function: Callable[..., None], *arguments: object) -> None:
+    loop = waited_for.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+def _deliver(answer: "asyncio.Future[_T]", outcome: _T | LanguageModelUnavailable) -> None:
     """On the event loop: the caller may have left since."""
     if answer.done():
         return
-    if isinstance(outcome, Generation):
-        answer.set_result(outcome)
-    else:
+    if isinstance(outcome, LanguageModelUnavailable):
         answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

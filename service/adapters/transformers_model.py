@@ -19,6 +19,7 @@ from model_store.prompt import PromptEncoder, open_tokenizer
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.decoder import Decoder
 from service.adapters.decoding_worker import DecodingWorker
+from service.adapters.judgement import Judgement
 from service.adapters.prompt_embeds import check_prompt_embeds
 from service.adapters.prompt_row import PromptRow
 from service.errors import LanguageModelTimeout, LanguageModelUnavailable
@@ -103,15 +104,18 @@ class TransformersModel:
     async def first_token_logprobs(
         self, prompts: Sequence[NDArray[np.float32]], token_ids: Sequence[int]
     ) -> NDArray[np.float32]:
-        """As LanguageModel.first_token_logprobs. Each prompt has a slot as if it were to be continued.
+        """As LanguageModel.first_token_logprobs: all prompts in one batch, without a slot.
 
-        So they queue with everybody's, and what a caller who leaves still waits for is never computed.
+        They count as waiting like everybody's, and what a caller who leaves still waits for is never computed.
         """
-        rows = [self._row(prompt_embeds, 1, asked_ids=tuple(token_ids)) for prompt_embeds in prompts]
-        self._worker.submit(rows)
-        await self._answers(rows)
-        logprobs = np.array([row.first_logprobs for row in rows], np.float32)
-        return logprobs.reshape(len(prompts), len(token_ids))
+        for prompt_embeds in prompts:
+            self._room_after(prompt_embeds)
+        if not prompts:
+            return np.zeros((0, len(token_ids)), np.float32)
+        answer: asyncio.Future[NDArray[np.float32]] = asyncio.get_running_loop().create_future()
+        self._worker.judge(Judgement(prompts, list(token_ids), answer))
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        return await self._until(deadline, answer)  # which cancels it when time is up or the caller leaves
 
     async def check(self) -> None:
         """As LanguageModel.check; the first time with the parity test.
@@ -143,18 +147,20 @@ class TransformersModel:
         seed: int | None = None,
         *,
         on_text: Callable[[str], None] | None = None,
-        asked_ids: tuple[int, ...] = (),
     ) -> PromptRow:
-        check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
-        room = self._worker.decoder.capacity - len(prompt_embeds)
-        if room < 1:
-            raise ValueError(
-                f"prompt of {len(prompt_embeds)} positions; at most {self._worker.decoder.capacity - 1} fit"
-            )
+        room = self._room_after(prompt_embeds)
         generator = None if seed is None else torch.Generator(self._worker.decoder.device).manual_seed(seed)
         answer: asyncio.Future[Generation] = asyncio.get_running_loop().create_future()
         tokens = max(1, min(max_tokens, room))
-        return PromptRow(prompt_embeds, tokens, temperature, generator, answer, on_text, asked_ids)
+        return PromptRow(prompt_embeds, tokens, temperature, generator, answer, on_text)
+
+    def _room_after(self, prompt_embeds: NDArray[np.float32]) -> int:
+        """Positions left for an answer. ValueError where there is none, or the tensor is not fit to be read."""
+        check_prompt_embeds(prompt_embeds, self._spec.hidden_size)
+        capacity = self._worker.decoder.capacity
+        if len(prompt_embeds) >= capacity:
+            raise ValueError(f"prompt of {len(prompt_embeds)} positions; at most {capacity - 1} fit")
+        return capacity - len(prompt_embeds)
 
     async def _answers(self, rows: list[PromptRow]) -> list[Generation]:
         deadline = asyncio.get_running_loop().time() + self._timeout_s

@@ -79,6 +79,47 @@ def test_what_a_slot_held_before_is_forgotten():
     assert torch.equal(used.step([1], [3]), fresh.step([1], [3]))
 
 
+@pytest.mark.parametrize("kind", CONFIGS)
+@pytest.mark.parametrize("beginning", [0, 1, 5])
+def test_prompts_judged_together_have_the_logits_of_each_alone(kind, beginning):
+    """Whatever they begin with in common and however long they are: what a prefill of each one computes."""
+    prompts = _beginning_alike(beginning, lengths=[3, 9, 1, 4, 9])
+    decoder = Decoder(_model(kind), slots=1, capacity=64)
+    alone = [decoder.prefill(0, prompt) for prompt in prompts]
+    (together,) = decoder.first_logits(prompts)
+    assert sorted(together.rows) == [0, 1, 2, 3, 4]
+    for row, logits in zip(together.rows, together.logits, strict=True):
+        assert torch.allclose(logits, alone[row], rtol=1e-5, atol=1e-4), (logits - alone[row]).abs().max()
+
+
+def test_more_prompts_than_may_go_together_are_judged_in_several_batches():
+    """Of 12 positions at most two ends of five go together; all are answered once, as alone."""
+    prompts = _beginning_alike(3, lengths=[5, 2, 5, 5, 1])
+    decoder = Decoder(_model("llama"), slots=1, capacity=32)
+    alone = [decoder.prefill(0, prompt) for prompt in prompts]
+    found = list(decoder.first_logits(prompts, max_positions=12))
+    assert all(max(len(prompts[row]) - 3 for row in batch.rows) * len(batch.rows) <= 12 for batch in found)
+    assert sorted(row for batch in found for row in batch.rows) == [0, 1, 2, 3, 4]
+    for batch in found:
+        for row, logits in zip(batch.rows, batch.logits, strict=True):
+            assert torch.allclose(logits, alone[row], rtol=1e-5, atol=1e-4)
+
+
+def test_judging_touches_no_slot():
+    """Bit for bit the next logits of a busy slot are what they are without a judgement before them."""
+    decoder, (prompt, *others) = Decoder(_model("llama"), slots=2, capacity=32), _prompts(7, 4, 6)
+    decoder.prefill(0, prompt)
+    expected = decoder.step([3], [7])
+    decoder.prefill(0, prompt)
+    list(decoder.first_logits(others))
+    assert torch.equal(decoder.step([3], [7]), expected)
+
+
+def _beginning_alike(beginning: int, *, lengths: list[int]) -> list[np.ndarray]:
+    shared, *ends = _prompts(beginning, *lengths)
+    return [np.concatenate([shared, end]) for end in ends]
+
+
 def test_the_window_of_a_sliding_model_bounds_the_capacity():
     """Attention sees the whole slot, so no slot may be longer than the model's own window."""
     config = AutoConfig.for_model("mistral", **CONFIGS["llama"], sliding_window=24)

@@ -89,22 +89,20 @@ async def test_a_closed_streams_slot_is_free_at_the_next_token(make_model):
     assert (await model.generate(_prompt(), max_tokens=2)).completion_tokens == 2
 
 
-async def test_those_who_left_are_not_judged(make_model):
-    """Behind a long text in the only slot, judging is given up: its place in the queue is free for others."""
-    model = make_model(max_batch=1, max_waiting=4)
+async def test_judging_waits_for_no_slot(make_model):
+    """Beside a long text in the only slot prompts are judged as alone, while it is written."""
+    model, prompts = make_model(max_batch=1), [_prompt(6), _prompt(9)]
+    alone = await model.first_token_logprobs(prompts, [65, 66])
     writing = asyncio.create_task(model.generate(_prompt(), max_tokens=LONG))
-    await asyncio.sleep(0.05)
-    judging = asyncio.create_task(model.first_token_logprobs([_prompt()] * 4, [65]))
-    await asyncio.sleep(0.05)
-    with pytest.raises(Overloaded):
-        await model.first_token_logprobs([_prompt()], [65])
-    judging.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await judging
-    others = asyncio.create_task(model.first_token_logprobs([_prompt()] * 4, [65]))
-    await asyncio.sleep(0.05)
+    beside = await model.first_token_logprobs(prompts, [65, 66])
+    assert not writing.done()
+    assert beside == pytest.approx(alone, abs=1e-5)
     writing.cancel()
-    assert (await others).shape == (4, 1)
+
+
+async def test_nothing_to_judge_is_no_question(make_model):
+    """No prompts, no rows."""
+    assert (await make_model().first_token_logprobs([], [65, 66])).shape == (0, 2)
 
 
 async def test_pieces_come_while_it_writes(make_model):
