@@ -9,9 +9,9 @@ from service.types import FinishReason, LabelledTokens, Source
 STAGES: Final = ("tokens", "retrieval", "prompt", "queue", "first_token", "decode")
 """Parts of an explanation's time, in the order in which they pass."""
 
-RejectReason = Literal["empty", "breaks_off", "cut", "other_title"]
-"""Nothing was written; not one whole sentence was; the last sentence broke off and was left out; another title of the
-catalogue than the asked item's or the evidence's was named."""
+RejectReason = Literal["empty", "breaks_off", "cut", "repeats", "other_title"]
+"""Nothing was written; not one whole sentence was; the last sentence broke off and was left out; a sentence repeats and
+is left out with what follows; another title of the catalogue than the asked item's or the evidence's was named."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
 """What may be said: a template that is true by construction, and the check a generated text has to pass."""
 
-import re
 from dataclasses import dataclass
 
 from service.explanation import Evidence, RejectReason
+from service.repetition import SENTENCE_END, until_repetition
 from service.title_matcher import TitleMatcher
 from service.types import Generation
 
 _MAX_WORDS = 4
 """The coarse codes' words come first; the finest ones say little."""
-_SENTENCE_END = re.compile(r"[.!?\u2026][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
 @dataclass(frozen=True)
@@ -23,12 +22,17 @@ class Verdict:
 def check(generation: Generation, title: str, evidence: Evidence, titles: TitleMatcher) -> Verdict:
     """The text with white space tidied; cut after its last whole sentence where it ran out of tokens.
 
-    Nothing of it is kept when it names a title of the catalogue that is neither the asked one nor in the evidence.
+    It ends before a sentence that repeats. Nothing of it is kept when it names a title of the catalogue that is neither
+    the asked one nor in the evidence.
     """
     verdict = _whole_sentences(generation)
     if verdict.text is None:
         return verdict
-    if titles.other(verdict.text, [title, *(past.title for past in evidence.past_items)]) is not None:
+    known = [title, *(past.title for past in evidence.past_items)]
+    said = until_repetition(verdict.text, known)
+    if said != verdict.text:
+        verdict = Verdict(said, "repeats")
+    if said is not None and titles.other(said, known) is not None:
         return Verdict(None, "other_title")
     return verdict
 
@@ -44,7 +48,7 @@ def _whole_sentences(generation: Generation) -> Verdict:
         return Verdict(None, "empty")
     if generation.finish_reason == "stop":
         return Verdict(text, None)
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    ends = [match.end() for match in SENTENCE_END.finditer(text)]
     if not ends:
         return Verdict(None, "breaks_off")
     return Verdict(text[: ends[-1]], None if ends[-1] == len(text) else "cut")

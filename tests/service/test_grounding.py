@@ -55,6 +55,22 @@ def test_only_the_asked_and_the_evidences_titles_may_be_named(text, verdict):
     assert check(_generation(text), "Alien", _evidence(titles=("The Thing",)), TITLES) == verdict
 
 
+@pytest.mark.parametrize(
+    ("text", "finish_reason", "verdict"),
+    [
+        ("You like politics and politics.", "stop", Verdict(None, "repeats")),
+        ("You like space. It is drama and drama.", "stop", Verdict("You like space.", "repeats")),
+        ("You like space. It is drama, drama. It has", "length", Verdict("You like space.", "repeats")),
+        ("You like The Thing and The Thing.", "stop", Verdict(None, "repeats")),
+        ("You like The Fly. It is drama and drama.", "stop", Verdict(None, "other_title")),
+        ("You like space. It is The Fly and The Fly.", "stop", Verdict("You like space.", "repeats")),
+    ],
+)
+def test_a_text_that_repeats_is_kept_up_to_there_or_given_up(text, finish_reason, verdict):
+    """What is left of it must still name no other title."""
+    assert check(_generation(text, finish_reason), "Alien", _evidence(titles=("The Thing",)), TITLES) == verdict
+
+
 def test_what_was_cut_off_names_nothing():
     """The title stands in the sentence that broke off, which is not shown."""
     kept = check(_generation("You like space. As in The Fly", "length"), "Alien", _evidence(), TITLES)
