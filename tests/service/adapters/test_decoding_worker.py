@@ -27,7 +27,7 @@ class _HeldDecoder(Decoder):
         self.fault: Exception | None = None
         self.logit = 0.0
 
-    def first_logits(self, prompts) -> Iterator[FirstLogits]:
+    def first_logits(self, prompts, **_) -> Iterator[FirstLogits]:
         self.judged.append(len(prompts))
         self.let.wait(60)
         if self.fault is not None:
