@@ -18,10 +18,12 @@ FAST = ("explain-cached", "recommend", "retrieve", "tokenize", "remote")
 """Need nothing but this repository; about three minutes."""
 SLOW = ("in-process", "generate")
 """Need a published version with a real language model (`make demo`), in the folder that `--demo` names."""
+LARGE = ("publish",)
+"""A million users; a minute."""
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join((*FAST, *SLOW))}.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join((*FAST, *SLOW, *LARGE))}.")] = None,
     store: Annotated[Path | None, typer.Option(help="Published version to measure; left out: one is made.")] = None,
     demo: Annotated[Path, typer.Option(help="Published version with a real LLM.")] = Path("model_store/artifacts"),
     rounds: Annotated[int, typer.Option(help="Rounds of each comparison.", min=1, max=50)] = 5,
@@ -37,7 +39,7 @@ def main(
         for name in names or FAST:
             with console.status(name):
                 try:
-                    figures += _benches(made, demo, rounds, seconds)[name]()
+                    figures += _benches(made, demo, Path(folder), rounds, seconds)[name]()
                 except NoLoadClient as error:
                     console.print(f"[red]{name}:[/] {error}")
     show(figures, console)
@@ -45,9 +47,11 @@ def main(
         save(figures, output)
 
 
-def _benches(made: Path, demo: Path, rounds: int, seconds: float) -> dict[str, Callable[[], list[Figure]]]:
+def _benches(
+    made: Path, demo: Path, scratch: Path, rounds: int, seconds: float
+) -> dict[str, Callable[[], list[Figure]]]:
     # imported where they are run: a bench of memory must not be in a process that loaded torch for another
-    from benchmarks import bench_process, bench_retrieve, bench_routes, bench_tokenize
+    from benchmarks import bench_process, bench_publish, bench_retrieve, bench_routes, bench_tokenize
 
     def generate() -> list[Figure]:
         from benchmarks.bench_generate import bench_generate
@@ -62,6 +66,7 @@ def _benches(made: Path, demo: Path, rounds: int, seconds: float) -> dict[str, C
         "remote": lambda: bench_process.bench_remote(made, rounds=rounds),
         "in-process": lambda: bench_process.bench_in_process(demo, rounds=rounds),
         "generate": generate,
+        "publish": lambda: bench_publish.bench_publish(scratch),
     }
 
 
