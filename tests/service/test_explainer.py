@@ -66,7 +66,12 @@ async def test_another_user_gives_another_prompt(service):
 
 @pytest.mark.parametrize(
     ("text", "reason"),
-    [("", "empty"), ("never any end " * 40, "breaks_off"), ("It is as good as Red Tale 2.", "other_title")],
+    [
+        ("", "empty"),
+        ("never any end " * 40, "breaks_off"),
+        ("You like politics and politics.", "repeats"),
+        ("It is as good as Red Tale 2.", "other_title"),
+    ],
 )
 async def test_a_text_that_cannot_be_used_is_tried_again_and_then_replaced(service, text, reason):
     """Two attempts, the second a little warmer and seeded; then the template, which says so; counted by reason."""

@@ -86,7 +86,7 @@ async def test_keys_are_in_no_log_line(guarded, caplog):
 async def test_a_key_that_asks_too_often_is_told_when_to_come_back(store):
     """The burst is answered, the next is 429 and counted; another key is not affected."""
     other = make_key("other", "serve")
-    limited = Settings(store=store, api_keys=f"{WEB.entry} {other.entry}", rate_limit_per_s=0.5, rate_limit_burst=3)
+    limited = Settings(store=store, api_keys=f"{WEB.entry} {other.entry}", rate_limit_per_s=0.05, rate_limit_burst=3)
     async with running(limited) as service:
 
         async def ask(secret: str):
@@ -94,7 +94,7 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_back(store):
 
         answers = [await ask(WEB.secret) for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert answers[3].headers["retry-after"] in ("1", "2")
+        assert 1 <= int(answers[3].headers["retry-after"]) <= 20
         assert answers[3].json()["type"] == "urn:beat-serve:problem:rate-limited"
         assert service.metric("beat_rate_limited_requests_total") == 1
         assert (await ask(other.secret)).status_code == 200
