@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,11 @@ from model_store.errors import ArtifactCorrupt, ArtifactIncompatible
 from model_store.token_embeddings import TokenEmbeddings, embedding_scale, read_json, weight_files
 
 TOKENIZER: Final = "tokenizer.json"
+CONFIG: Final = "config.json"
+GENERATION_CONFIG: Final = "generation_config.json"
+"""There or not: the ends of answers may stand in either."""
+_SAYS_NOTHING: Final = frozenset({"transformers_version", "_name_or_path"})
+"""Who wrote a configuration, and from where."""
 DEFAULT_CONTEXT: Final = 2048
 
 
@@ -33,7 +39,7 @@ class LanguageModelSpec:
     folder: str
     """Folder name in the store's `language_models`: the name and the first 12 hex digits of `sha256`."""
     sha256: str
-    """Of the weight files and tokenizer.json, see `folder_sha256`."""
+    """Of weights, tokenizer and configuration, see `folder_sha256`."""
     hidden_size: int
     vocab_size: int
     """Rows of the input embedding matrix."""
@@ -55,8 +61,8 @@ class LanguageModelSpec:
 
         Reads every byte once for the hash. Raises ArtifactCorrupt, ArtifactIncompatible.
         """
-        config = read_json(folder / "config.json")
-        generation = folder / "generation_config.json"
+        config = read_json(folder / CONFIG)
+        generation = folder / GENERATION_CONFIG
         eos = (read_json(generation) if generation.is_file() else {}).get("eos_token_id") or config.get("eos_token_id")
         if eos is None:
             raise ArtifactIncompatible(f"config.json of {name}", "an eos_token_id", "none")
@@ -96,7 +102,11 @@ class LanguageModelSpec:
 
 
 def folder_sha256(folder: Path) -> str:
-    """One hash over the names and bytes of the weight files and the tokenizer: what decides an answer."""
+    """One hash over what decides an answer: names and bytes of the weights and the tokenizer, and the configuration.
+
+    Of the JSON files counts what they say (rotary base, norms, scales, the sampling that vLLM falls back to), not how
+    it is laid out or which version of transformers wrote it.
+    """
     whole = hashlib.sha256()
     for path in [*weight_files(folder), folder / TOKENIZER]:
         try:
@@ -105,6 +115,11 @@ def folder_sha256(folder: Path) -> str:
         except OSError as error:
             raise ArtifactCorrupt(path, "a readable file", error) from error
         whole.update(f"{digest}  {path.name}\n".encode())
+    for path in (folder / CONFIG, folder / GENERATION_CONFIG):
+        if path.name == CONFIG or path.is_file():
+            said = {key: value for key, value in read_json(path).items() if key not in _SAYS_NOTHING}
+            digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+            whole.update(f"{digest}  {path.name}\n".encode())
     return whole.hexdigest()
 
 

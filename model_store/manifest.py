@@ -11,7 +11,8 @@ from typing import Any
 from model_store.errors import ArtifactCorrupt, ArtifactIncompatible
 from model_store.language_model_spec import LanguageModelSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: the language model's hash covers its configuration."""
 """Raised whenever an older reader could misread a newer artifact."""
 MANIFEST_FILE = "manifest.json"
 

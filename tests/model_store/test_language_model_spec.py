@@ -1,6 +1,7 @@
 """LanguageModelSpec: the model an artifact was trained for, recognised by its bytes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,43 @@ def test_one_other_byte_is_found(tmp_path, file):
     path.write_bytes(data)
     with pytest.raises(ArtifactCorrupt, match=spec.sha256):
         spec.verify(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"rope_parameters": {"rope_theta": 5.0, "rope_type": "default"}}),
+        ("config.json", {"rms_norm_eps": 0.5}),
+        ("generation_config.json", {"repetition_penalty": 1.3}),
+    ],
+)
+def test_another_configuration_is_another_model(tmp_path, file, change):
+    """Same weights, other rotary base, norm or sampling: other answers, so verify refuses it."""
+    spec = tiny_language_model(tmp_path)
+    _change(tmp_path / file, change)
+    with pytest.raises(ArtifactCorrupt, match=spec.sha256):
+        spec.verify(tmp_path)
+
+
+def test_who_wrote_a_configuration_does_not_matter(tmp_path):
+    """Another layout and another version of transformers in the file: the same model."""
+    spec = tiny_language_model(tmp_path)
+    _change(tmp_path / "config.json", {"transformers_version": "0.0.1", "_name_or_path": "elsewhere"})
+    spec.verify(tmp_path)
+
+
+def test_a_generation_config_that_is_gone_is_found(tmp_path):
+    """What stood in it no longer holds."""
+    spec = tiny_language_model(tmp_path)
+    (tmp_path / "generation_config.json").unlink()
+    with pytest.raises(ArtifactCorrupt, match=spec.sha256):
+        spec.verify(tmp_path)
+
+
+def _change(path: Path, change: dict[str, object]) -> None:
+    """The file's object with these entries, its keys in another order."""
+    found = {**json.loads(path.read_text()), **change}
+    path.write_text(json.dumps(dict(sorted(found.items(), reverse=True)), indent=7))
 
 
 def test_a_missing_tokenizer_is_corrupt(tmp_path):

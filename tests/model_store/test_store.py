@@ -176,8 +176,8 @@ def test_another_format_version_is_refused(root):
     """With a manifest that is whole: the error names both format versions."""
     version = tiny_artifact(root)
     path = root / version / MANIFEST_FILE
-    path.write_bytes(replace(Manifest.from_bytes(path.read_bytes()), format_version=2).to_bytes())
-    with pytest.raises(ArtifactIncompatible, match="format version: expected 1, found 2"):
+    path.write_bytes(replace(Manifest.from_bytes(path.read_bytes()), format_version=1).to_bytes())
+    with pytest.raises(ArtifactIncompatible, match="format version: expected 2, found 1"):
         ModelStore(root).load()
 
 
