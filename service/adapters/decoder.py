@@ -3,7 +3,7 @@
 `model.generate` pads a batch to its longest prompt, copies its whole cache at every token and starts no row before all
 have ended. Here every prompt has a slot of a preallocated key/value cache (as in vLLM, without the paging): it is
 prefilled alone, so no padding exists that could change an answer, joins the others at the next step, and leaves when it
-has ended. Rows 0..n-1 are always the busy ones.
+has ended. Rows 0..n-1 are always the busy ones. Prompts that are only judged need no slot: `shared_beginning`.
 """
 
 import math
