@@ -45,7 +45,7 @@ class ItemWords:
     @classmethod
     def of_items(cls, items: ItemTable) -> ItemWords:
         """The words of texts and categories that are neither rare nor everywhere; none where no item has a text."""
-        return cls.of_documents([". ".join([item.text, *item.categories]) for item in items])
+        return cls.of_documents(item_documents(items))
 
     @classmethod
     def of_documents(cls, documents: Sequence[str]) -> ItemWords:
@@ -64,6 +64,11 @@ class ItemWords:
     def lengths(self) -> NDArray[np.int64]:
         """Number of words in each word or phrase, (num_words,)."""
         return np.array([len(term.split()) for term in self.words], np.int64)
+
+
+def item_documents(items: ItemTable) -> list[str]:
+    """Text and categories of every item."""
+    return [". ".join([item.text, *item.categories]) for item in items]
 
 
 def candidate_terms(text: str) -> list[str]:

@@ -11,25 +11,34 @@ from model_store.embeddings import NodeEmbeddings
 from model_store.vocabulary import Vocabulary
 from training.config import TokenizerConfig
 from training.prepare import Prepared
-from training.progress import counted
+from training.progress import console, counted
 from training.stages import StageCache, StageOutput, stage_key
+from training.train_straight_through import Losses
 from training.train_tokenizer import TrainedTokenizer, train_tokenizer
 
-TOKENIZER_FORMAT = 8
+TOKENIZER_FORMAT = 9
 NUM_LEVELS = 12
 
 
 def tokenizer_stage(
     data: Prepared, graph: NodeEmbeddings, config: TokenizerConfig, seed: int, cache: StageCache, inputs: str
 ) -> StageOutput:
-    """Quantizers, codes and text vectors; facts: `vocabulary`, `key`."""
+    """Quantizers, codes and text vectors; facts: `vocabulary`, `key` and `losses` (by epoch; k-means has none)."""
     settings = {"tokenizer": asdict(config), "seed": seed}
     key = stage_key("tokenizer", code_format=TOKENIZER_FORMAT, config=settings, inputs=[inputs])
 
     def make(_: Path) -> StageOutput:
+        epochs: list[Losses] = []
+
+        def show(losses: Losses) -> None:
+            epochs.append(losses)
+            said = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+            console.print(f"     epoch {len(epochs)}: {said}")
+
         with counted("Learning codebooks", NUM_LEVELS, "codebooks") as advance:
-            trained = train_tokenizer(graph, data.dataset, data.split.train, config, seed, on_level=advance)
-        return StageOutput(_tensors(trained), {"key": key, "vocabulary": trained.vocabulary.to_json()})
+            trained = train_tokenizer(graph, data.dataset, data.split, config, seed, on_level=advance, on_epoch=show)
+        facts = {"key": key, "vocabulary": trained.vocabulary.to_json(), "losses": epochs}
+        return StageOutput(_tensors(trained), facts)
 
     return cache.get_or_make("tokenizer", key, make)
 

@@ -28,6 +28,10 @@ class StraightThroughConfig:
     """Weight of drawing vectors to their codewords, beside 1 for drawing codewords to their vectors."""
     disentanglement: float = 1.0
     """Weight of the mean squared cosine between a node's five micro vectors."""
+    macro_supervision: float = 0.2
+    """Weight of InfoNCE between a pair's macro codewords and its explanation; 0 leaves it out."""
+    micro_supervision: float = 1.0
+    """Weight of rebuilding a node's hidden intent phrases from its micro codewords; 0 leaves it out."""
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from model_store.types import NUM_CODES
 from model_store.vocabulary import Vocabulary
 from training.code_meanings import code_meanings
 from training.config import ConfigError, TokenizerConfig, View
-from training.data import Dataset, Pairs
+from training.data import Dataset, Pairs, Split
 from training.decode_table import code_means, decode_table
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
-from training.straight_through import train_straight_through
+from training.semantic_texts import semantic_texts
+from training.train_straight_through import Losses, SideCodes, train_straight_through
 
 Advance = Callable[[int], None]
 
@@ -50,22 +51,31 @@ class TrainedTokenizer:
 def train_tokenizer(
     graph: NodeEmbeddings,
     dataset: Dataset,
-    train: Pairs,
+    parts: Split,
     config: TokenizerConfig,
     seed: int,
     *,
     on_level: Advance = lambda levels: None,
+    on_epoch: Callable[[Losses], None] = lambda losses: None,
 ) -> TrainedTokenizer:
-    """Tokens of all users and items, from the graph vectors and the items' texts. `on_level` counts 12 levels.
+    """Tokens of all users and items, from the graph vectors and texts. `on_level` counts 12 levels.
 
-    ConfigError where a side has fewer nodes than `codebook_size`.
+    Learned from the items' texts, the training edges and, where the method is straight_through, the training
+    explanations; `on_epoch` hears of that method's losses. ConfigError where a side has fewer nodes than
+    `codebook_size`.
     """
     words = ItemWords.of_items(dataset.items)
     texts = text_vectors(words, dim=config.text_dim, length=config.text_weight, seed=seed)
     embeddings = replace(graph, item_texts=texts)
-    histories = history_matrix(train, dataset.num_users, dataset.num_items)
+    histories = history_matrix(parts.train, dataset.num_users, dataset.num_items)
     users, items = joint_users(embeddings, histories), np.concatenate([graph.items, texts], axis=1)
-    user, item, user_codes, item_codes = _quantized(graph, users, items, train, config, seed, on_level)
+    if config.method == "straight_through":
+        learned = _learned_codes(graph, dataset, parts, config, seed, on_epoch)
+        on_level(2 * NUM_CODES)
+        found = _of_learned(users, items, learned, config)
+    else:
+        found = _residual(graph, users, items, config, seed, on_level)
+    user, item, user_codes, item_codes = found
     popularity = np.maximum(graph.item_degree, 1)
     user = replace(user, decode_table=decode_table(users, user_codes, user, np.ones(len(users))))
     item = replace(item, decode_table=decode_table(items, item_codes, item, popularity))
@@ -83,23 +93,31 @@ class _Quantized(NamedTuple):
     item_codes: Codes
 
 
-def _quantized(
+def _learned_codes(
     graph: NodeEmbeddings,
-    users: Vectors,
-    items: Vectors,
-    train: Pairs,
+    dataset: Dataset,
+    parts: Split,
     config: TokenizerConfig,
     seed: int,
-    on_level: Advance,
+    on_epoch: Callable[[Losses], None],
+) -> SideCodes:
+    """Codes of all nodes by the paper's tokenizer."""
+    histories = history_matrix(parts.train, dataset.num_users, dataset.num_items)
+    dim = config.straight_through.dim
+    texts = semantic_texts(dataset, parts.train_explanations, histories, dim=dim, seed=seed)
+    users = unit_rows(graph.users)
+    return train_straight_through(users, graph.items, parts.train, texts, config, seed, on_epoch=on_epoch)
+
+
+def _of_learned(users: Vectors, items: Vectors, learned: SideCodes, config: TokenizerConfig) -> _Quantized:
+    user, item = (of_codes(x, codes, config.codebook_size) for x, codes in zip((users, items), learned, strict=True))
+    return _Quantized(user, item, learned.user, learned.item)
+
+
+def _residual(
+    graph: NodeEmbeddings, users: Vectors, items: Vectors, config: TokenizerConfig, seed: int, on_level: Advance
 ) -> _Quantized:
-    """Quantizers and codes by the config's method. Shapes: users (num_users, dim_joint), items likewise."""
-    if config.method == "straight_through":
-        learned = train_straight_through(unit_rows(graph.users), graph.items, train, config, seed)
-        on_level(2 * NUM_CODES)
-        user, item = (
-            of_codes(x, codes, config.codebook_size) for x, codes in zip((users, items), learned, strict=True)
-        )
-        return _Quantized(user, item, learned.user, learned.item)
+    """Levels of k-means. Shapes: users (num_users, dim_joint), items likewise."""
     user_views = level_weights(config.user_levels, metric_of(graph.items), users)
     item_views = level_weights(config.item_levels, metric_of(graph.users), items)
     user = residual_kmeans(users, user_views, config, seed, on_level)

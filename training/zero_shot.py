@@ -119,7 +119,7 @@ def _trained(dataset: Dataset, parts: Split, config: RunConfig) -> TrainedTokeni
     """Vectors and quantizers of this data alone, made as the run makes its own."""
     graph = train_lightgcn(parts, dataset.num_users, dataset.num_items, config.vectors, config.seed).embeddings
     graph = with_borrowed_items(graph, dataset.items)
-    return train_tokenizer(graph, dataset, parts.train, config.tokenizer, config.seed)
+    return train_tokenizer(graph, dataset, parts, config.tokenizer, config.seed)
 
 
 def _arms(trained: TrainedTokenizer) -> Iterator[Arm]:

@@ -1,49 +1,24 @@
-"""The paper's tokenizer: on toy colours its macro codes are the colours, and a step does what its losses say."""
+"""The paper's quantizer: gradients go past its codewords, and its losses are what they are said to be."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from model_store.embeddings import unit_rows
-from training.config import ConfigError, StraightThroughConfig, TokenizerConfig
-from training.data import Pairs
-from training.straight_through import StraightThroughQuantizer, train_straight_through
-from training.train_tokenizer import of_codes
+from training.config import StraightThroughConfig, TokenizerConfig
+from training.straight_through import StraightThroughQuantizer
 
-NUM_NODES, DIM = 60, 10
-CONFIG = TokenizerConfig(
-    method="straight_through", codebook_size=4, straight_through=StraightThroughConfig(dim=8, epochs=2, batch_size=64)
-)
-COLOUR = np.arange(NUM_NODES) % 2
-PAIRS = Pairs(*np.nonzero(COLOUR[:, None] == COLOUR[None]))
+CONFIG = TokenizerConfig(codebook_size=4, straight_through=StraightThroughConfig(dim=8))
 
 
 @pytest.fixture
-def nodes() -> np.ndarray:
-    """Two colours, opposite in every dimension, and a little noise."""
-    x = np.where(COLOUR[:, None] == 0, 1.0, -1.0) + 0.05 * np.random.default_rng(0).normal(size=(NUM_NODES, DIM))
-    return unit_rows(x.astype(np.float32))
+def x() -> Tensor:
+    """Random vectors."""
+    return torch.randn(60, 10, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("start", ["kmeans", "uniform"])
-def test_no_code_is_shared_by_two_colours(nodes, start):
-    """Opposite vectors map to opposite sides, whatever is learned; the same seed gives the same codes."""
-    config = replace(CONFIG, straight_through=replace(CONFIG.straight_through, start=start))
-    found = train_straight_through(nodes, nodes, PAIRS, config, 0)
-    again = train_straight_through(nodes, nodes, PAIRS, config, 0)
-    np.testing.assert_array_equal(found.user, again.user)
-    assert found.item.shape == (NUM_NODES, 6)
-    assert found.item.dtype == np.uint16
-    if start == "kmeans":
-        assert not set(found.user[COLOUR == 0, 0]) & set(found.user[COLOUR == 1, 0])
-
-
-def test_the_gradient_goes_past_the_codewords(nodes):
+def test_the_gradient_goes_past_the_codewords(x):
     """Codewords come out as they are, their gradient reaches the maps; the losses' gradient reaches both."""
     torch.manual_seed(0)
-    x = torch.from_numpy(nodes)
     side = StraightThroughQuantizer(x, CONFIG, 0)
     found = side(x)
     own = side.codebooks[torch.arange(6), found.codes]
@@ -51,21 +26,27 @@ def test_the_gradient_goes_past_the_codewords(nodes):
     found.codewords.sum().backward(retain_graph=True)
     assert side.codebooks.grad is None
     assert side.macro.weight.grad is not None
-    found.loss.backward()
+    found.pull.backward()
     assert side.codebooks.grad is not None
 
 
-def test_given_codes_decode_to_the_means_of_their_nodes():
-    """Nodes that share all codes decode to their mean; a code of nobody is nobody's nearest."""
-    x = np.array([[0, 1], [0, 3], [5, 0], [7, 0]], np.float32)
-    codes = np.array([[0] * 6, [0] * 6, [1] * 6, [1] * 6], np.uint16)
-    side = of_codes(x, codes, 3)
-    np.testing.assert_allclose(side.decode(codes), [[0, 2], [0, 2], [6, 0], [6, 0]])
-    np.testing.assert_array_equal(side.encode(x)[:, 0], codes[:, 0])
-    assert 2 not in side.encode(x)
+def test_micro_vectors_apart_are_those_at_right_angles(x):
+    """The loss is 1 where all micro vectors of a node are the same, 0 where each is at right angles to the others."""
+    side = StraightThroughQuantizer(x, CONFIG, 0)
+    maps = [p.data.zero_() for p in side.micro.parameters()]
+    for level, each in enumerate(maps):
+        each[level, 0] = 1.0
+    assert side(x).apart.item() == 0
+    for each in maps:
+        each.zero_()[0, 0] = 1.0
+    assert side(x).apart.item() == pytest.approx(1)
 
 
-def test_too_few_nodes_are_refused(nodes):
-    """As by the other method."""
-    with pytest.raises(ConfigError, match="lower codebook_size"):
-        train_straight_through(nodes[:3], nodes, PAIRS, CONFIG, 0)
+def test_many_are_encoded_as_few_are(x):
+    """Codes of all nodes are those of each alone."""
+    side = StraightThroughQuantizer(x, CONFIG, 0)
+    found = side.encode(x.repeat(100, 1))
+    assert found.shape == (6000, 6)
+    assert found.dtype == "uint16"
+    assert (found[:60] == side(x).codes.numpy()).all()
+    assert (found[:60] == found[-60:]).all()

@@ -1,12 +1,14 @@
 """Stages after the vectors: kept by content, and reading back what they wrote."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.training.graphs import NUM_ITEMS, NUM_USERS
 from tests.training.workshops import ToyWorkshop, toy_workshop
-from training.config import TokenizerConfig
+from training.config import StraightThroughConfig, TokenizerConfig
 from training.stages import StageCache
 from training.token_stages import tokenizer_stage, trained_tokenizer_of
 from training.train_tokenizer import train_tokenizer
@@ -34,11 +36,26 @@ def test_the_tokenizer_is_read_back_as_it_was_trained(toy, cache):
     graph = toy.tokenizer.embeddings
     output = tokenizer_stage(toy.data, graph, TOKENIZER, 0, cache, "vectors")
     found = trained_tokenizer_of(output, graph)
-    expected = train_tokenizer(graph, toy.data.dataset, toy.data.split.train, TOKENIZER, 0)
+    expected = train_tokenizer(graph, toy.data.dataset, toy.data.split, TOKENIZER, 0)
     np.testing.assert_array_equal(found.user_codes, expected.user_codes)
     np.testing.assert_array_equal(found.item_codes, expected.item_codes)
     np.testing.assert_array_equal(found.item.micro.codebooks, expected.item.micro.codebooks)
     np.testing.assert_array_equal(found.user.macro.codebook, expected.user.macro.codebook)
     np.testing.assert_array_equal(found.embeddings.item_texts, expected.embeddings.item_texts)
     assert found.vocabulary == expected.vocabulary
-    assert set(output.facts) == {"key", "vocabulary"}
+    assert set(output.facts) == {"key", "vocabulary", "losses"}
+    assert output.facts["losses"] == []
+
+
+def test_losses_of_the_papers_tokenizer_are_kept(toy, cache):
+    """A row an epoch, by name, made or found; explanations of nothing but words that are everywhere teach nothing."""
+    config = replace(TOKENIZER, method="straight_through", straight_through=StraightThroughConfig(dim=4, epochs=2))
+    graph = replace(toy.tokenizer.embeddings, users=random_vectors(NUM_USERS), items=random_vectors(NUM_ITEMS))
+    made = tokenizer_stage(toy.data, graph, config, 0, cache, "vectors").facts["losses"]
+    assert [list(losses) for losses in made] == [["edges", "pull", "apart", "micro"]] * 2
+    assert tokenizer_stage(toy.data, graph, config, 0, cache, "vectors").facts["losses"] == made
+
+
+def random_vectors(count: int) -> np.ndarray:
+    """As wide as slices for five micro codes need."""
+    return np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)

@@ -9,6 +9,7 @@ import pytest
 from model_store.embeddings import NodeEmbeddings, unit_rows
 from model_store.quantizer import Codes
 from model_store.types import Side
+from tests.training.graphs import split_of
 from tests.training.toy_data import dataset_of, table
 from training.config import ConfigError, TokenizerConfig
 from training.data import Pairs
@@ -17,6 +18,7 @@ from training.train_tokenizer import (
     joint_users,
     level_weights,
     metric_of,
+    of_codes,
     residual_kmeans,
     train_tokenizer,
 )
@@ -28,6 +30,8 @@ SEED = 5
 CONFIG = TokenizerConfig(codebook_size=6, kmeans_iterations=20, text_dim=4, text_weight=0.5)
 PAIRS = [(user, item) for user in range(NUM_USERS) for item in range(NUM_ITEMS) if user % 6 == item % 6]
 TRAIN = Pairs(*(np.array(rows, np.int64) for rows in zip(*PAIRS, strict=True)))
+NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+PARTS = split_of(TRAIN, NONE, NONE)
 
 
 def alike(dim: int) -> np.ndarray:
@@ -62,7 +66,7 @@ def graph() -> NodeEmbeddings:
 
 def test_macro_codes_are_the_colours_and_named_by_them(graph, dataset):
     """Nodes share a macro code exactly if they share a colour, on both sides, and its first word is the colour."""
-    trained = train_tokenizer(graph, dataset, TRAIN, CONFIG, SEED)
+    trained = train_tokenizer(graph, dataset, PARTS, CONFIG, SEED)
     by_side: dict[Side, Codes] = {"user": trained.user_codes, "item": trained.item_codes}
     for side, codes in by_side.items():
         macro = codes[:, 0]
@@ -74,7 +78,7 @@ def test_macro_codes_are_the_colours_and_named_by_them(graph, dataset):
 
 def test_codes_are_what_the_served_quantizers_give(graph, dataset):
     """Item codes are the encoding of the items' joint vectors, shapes as published."""
-    trained = train_tokenizer(graph, dataset, TRAIN, CONFIG, SEED)
+    trained = train_tokenizer(graph, dataset, PARTS, CONFIG, SEED)
     joint = np.stack([trained.embeddings.joint_item(row) for row in range(NUM_ITEMS)])
     np.testing.assert_array_equal(trained.item.encode(joint), trained.item_codes)
     assert trained.user_codes.shape == (NUM_USERS, 6)
@@ -162,3 +166,13 @@ def test_the_metric_keeps_what_ranks():
         side = residual_kmeans(items, weights, config, 0, lambda _: None)
         errors.append(np.square(users @ (items - side.decode(side.encode(items))).T).mean())
     assert errors[0] < 0.8 * errors[1]
+
+
+def test_given_codes_decode_to_the_means_of_their_nodes():
+    """Nodes that share all codes decode to their mean; a code of nobody is nobody's nearest."""
+    x = np.array([[0, 1], [0, 3], [5, 0], [7, 0]], np.float32)
+    codes = np.array([[0] * 6, [0] * 6, [1] * 6, [1] * 6], np.uint16)
+    side = of_codes(x, codes, 3)
+    np.testing.assert_allclose(side.decode(codes), [[0, 2], [0, 2], [6, 0], [6, 0]])
+    np.testing.assert_array_equal(side.encode(x)[:, 0], codes[:, 0])
+    assert 2 not in side.encode(x)

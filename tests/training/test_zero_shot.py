@@ -31,7 +31,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def full(prepared: Prepared) -> TrainedTokenizer:
     data = prepared.dataset
     graph = train_lightgcn(prepared.split, data.num_users, data.num_items, CONFIG.vectors, 0).embeddings
-    return train_tokenizer(graph, data, prepared.split.train, CONFIG.tokenizer, 0)
+    return train_tokenizer(graph, data, prepared.split, CONFIG.tokenizer, 0)
 
 
 def test_unseen_users_find_their_colour(prepared, full):
