@@ -64,7 +64,7 @@ def publish_made_version(root: Path, size: Size, *, seed: int = 0) -> str:
     tokenizer = BehaviorTokenizer(_side(size, random), _side(size, random), embeddings)
     item_ids = IdMap.from_ids(np.arange(size.items), kind="item")
     slots = {"num_style": NUM_STYLE, "num_soft": NUM_SOFT}
-    codes = {"codebook_size": size.codebook_size, "dim_text": size.dim_text}
+    codes = {"codebook_size": size.codebook_size, "dim_joint": size.dim_graph + size.dim_text}
     parts = ArtifactParts(
         dataset="made",
         config={"made": vars(size), "seed": seed},

@@ -10,7 +10,7 @@ from model_store.language_model_spec import ChatMarkup, LanguageModelSpec
 from model_store.manifest import FORMAT_VERSION, Manifest
 from model_store.prompt import EncodedPrompt, PromptEncoder, PromptTemplate, default_template, embed_prompt, neutralise
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
-from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens
+from model_store.soft_tokens import SideReader, SoftTokens, WordKeys
 from model_store.store import LATEST, ModelStore
 from model_store.string_table import StringTable
 from model_store.token_embeddings import TokenEmbeddings
@@ -34,7 +34,6 @@ __all__ = [
     "LATEST",
     "NUM_CODES",
     "NUM_MICRO",
-    "AnchorWords",
     "Artifact",
     "ArtifactCorrupt",
     "ArtifactIncompatible",
@@ -74,6 +73,7 @@ __all__ = [
     "UnknownId",
     "UserId",
     "Vocabulary",
+    "WordKeys",
     "default_template",
     "embed_prompt",
     "neutralise",

@@ -68,7 +68,7 @@ def _embeddings(parts: Contents) -> Iterator[Fact]:
 def _codebooks(parts: Contents) -> Iterator[Fact]:
     size, dim, soft = parts.soft_tokens.codebook_size, parts.embeddings.dim_joint, parts.soft_tokens
     yield "codes that soft tokens are read from", (size, size), tuple(s.inner.shape[1] for s in (soft.user, soft.item))
-    yield "width of the texts that soft tokens are read from", parts.embeddings.dim_text, len(soft.words.keys)
+    yield "width of the vectors by which soft tokens choose words", dim, soft.dim_joint
     for name, side in (("user", parts.tokenizer.user), ("item", parts.tokenizer.item)):
         yield f"{name} codebook", (size, dim), side.macro.codebook.shape
         yield f"{name} micro codebooks", (NUM_MICRO, size, dim), side.micro.codebooks.shape

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,33 +17,33 @@ Tensors = Mapping[str, NDArray[np.generic]]
 _LEVELS = np.arange(NUM_CODES)
 _GELU_SLOPE = np.float32(np.sqrt(2 / np.pi))
 _GELU_CUBE = np.float32(0.044715)
+_ARRAYS = ("inner", "inner_bias", "outer", "outer_bias", "codewords")
+"""What a side has beside its keys."""
 
 
 @dataclass(frozen=True, eq=False)
-class AnchorWords:
-    """Words that say what codes stand for, as the frozen LLM's own input embeddings.
+class WordKeys:
+    """Which of the anchor words a side's codes point to: what the codes add up to is compared with every word."""
 
-    The text part of what codes add up to is compared with every word; a node's soft tokens start at those that it
-    points to most.
-    """
-
-    keys: Vectors
-    """(dim_text, num_words): how much each text dimension speaks for a word."""
+    weights: Vectors
+    """(dim_joint, num_words): how much each dimension of graph and text speaks for a word."""
     bias: Vectors
     """(num_words,): how much speaks for it anyhow."""
-    embeddings: Vectors
-    """(num_words, hidden_size), all of one length."""
 
-    def best(self, texts: Vectors, count: int) -> NDArray[np.int64]:
-        """Rows of the best words, best first. Shapes: texts (n, dim_text) -> (n, count), or as many as there are."""
-        scores = texts @ self.keys + self.bias
+    def best(self, sums: Vectors, count: int) -> NDArray[np.int64]:
+        """Rows of the best words, best first. Shapes: sums (n, dim_joint) -> (n, count), or as many as there are."""
+        scores = sums @ self.weights + self.bias
         return np.argsort(-scores, axis=1, kind="stable")[:, :count]
 
-    def of(self, texts: Vectors, count: int) -> Vectors:
-        """Embeddings of the best words, then zeros. Shapes: texts (n, dim_text) -> (n, count, hidden_size)."""
-        found = self.embeddings[self.best(texts, count)]
-        anchors: Vectors = np.pad(found, ((0, 0), (0, count - found.shape[1]), (0, 0)))
-        return anchors
+
+def anchors(keys: WordKeys, words: Vectors, sums: Vectors, count: int) -> Vectors:
+    """Embeddings of the best words, then zeros: where the soft tokens of nodes start.
+
+    Shapes: words (num_words, hidden_size), sums (n, dim_joint) -> (n, count, hidden_size).
+    """
+    found = words[keys.best(sums, count)]
+    padded: Vectors = np.pad(found, ((0, 0), (0, count - found.shape[1]), (0, 0)))
+    return padded
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +53,7 @@ class SideReader:
     The first layer is linear in the sum of a node's codewords, so what it makes of each codeword is a table (ADR 0009).
     """
 
+    keys: WordKeys
     inner: Vectors
     """(6, codebook_size, width): each codeword after the first layer, its bias left out."""
     inner_bias: Vectors
@@ -62,15 +62,15 @@ class SideReader:
     """(width, num_soft, hidden_size)."""
     outer_bias: Vectors
     """(num_soft, hidden_size)."""
-    texts: Vectors
-    """(6, codebook_size, dim_text): the text part of each codeword."""
+    codewords: Vectors
+    """(6, codebook_size, dim_joint): what each code adds to the vector by which words are chosen."""
 
-    def read(self, codes: Codes, words: AnchorWords) -> Vectors:
+    def read(self, codes: Codes, words: Vectors) -> Vectors:
         """Soft tokens. Shapes: codes (n, 6) -> (n, num_soft, hidden_size). IndexError beyond the codebook."""
         hidden = gelu(self.inner[_LEVELS, codes].sum(axis=1) + self.inner_bias)
         width, slots, size = self.outer.shape
         corrections = (hidden @ self.outer.reshape(width, slots * size)).reshape(-1, slots, size) + self.outer_bias
-        soft: Vectors = words.of(self.texts[_LEVELS, codes].sum(axis=1), slots) + corrections
+        soft: Vectors = anchors(self.keys, words, self.codewords[_LEVELS, codes].sum(axis=1), slots) + corrections
         return soft
 
 
@@ -80,7 +80,8 @@ class SoftTokens:
 
     style: Vectors
     """(num_style, hidden_size): the same for every pair."""
-    words: AnchorWords
+    words: Vectors
+    """(num_words, hidden_size): the anchor words, all of one length; none where the catalogue has no texts."""
     user: SideReader
     item: SideReader
 
@@ -99,6 +100,11 @@ class SoftTokens:
         """Codes of each level."""
         return int(self.user.inner.shape[1])
 
+    @property
+    def dim_joint(self) -> int:
+        """Width of the vectors by which words are chosen."""
+        return int(self.user.codewords.shape[-1])
+
     def side(self, side: Side) -> SideReader:
         """The reader of users' or items' codes."""
         return self.user if side == "user" else self.item
@@ -113,10 +119,12 @@ class SoftTokens:
         return soft
 
     def to_tensors(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays under `style`, `words.keys`, `user.inner` and so on."""
-        parts = {"words": self.words, "user": self.user, "item": self.item}
-        named = {f"{name}.{key}": array for name, part in parts.items() for key, array in vars(part).items()}
-        return {"style": self.style, **named}
+        """The arrays under `style`, `words`, `user.inner`, `user.keys.bias` and so on."""
+        named: dict[str, NDArray[np.generic]] = {"style": self.style, "words": self.words}
+        for side, reader in (("user", self.user), ("item", self.item)):
+            named |= {f"{side}.{name}": getattr(reader, name) for name in _ARRAYS}
+            named |= {f"{side}.keys.weights": reader.keys.weights, f"{side}.keys.bias": reader.keys.bias}
+        return named
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> SoftTokens:
@@ -125,12 +133,14 @@ class SoftTokens:
         ValueError where shapes disagree or a value is not finite: one NaN would poison a whole vLLM batch.
         """
 
-        def part(name: str, kind: Any) -> Any:
-            names = kind.__dataclass_fields__
-            return kind(**{key: np.asarray(tensors[f"{name}.{key}"], np.float32) for key in names})
+        def array(name: str) -> Vectors:
+            return np.asarray(tensors[name], np.float32)
 
-        style = np.asarray(tensors["style"], np.float32)
-        found = cls(style, part("words", AnchorWords), part("user", SideReader), part("item", SideReader))
+        def reader(side: Side) -> SideReader:
+            keys = WordKeys(array(f"{side}.keys.weights"), array(f"{side}.keys.bias"))
+            return SideReader(keys, *(array(f"{side}.{name}") for name in _ARRAYS))
+
+        found = cls(array("style"), array("words"), reader("user"), reader("item"))
         found._check()
         return found
 
@@ -146,20 +156,18 @@ class SoftTokens:
     def _expected(self) -> dict[str, tuple[int, ...]]:
         """Shapes by name, as the style, the words and the users' first layer have them."""
         hidden, (_, size, width), slots = self.style.shape[-1], self.user.inner.shape, self.num_soft
-        num_words, dim_text = len(self.words.embeddings), len(self.words.keys)
+        num_words, dim_joint = len(self.words), self.dim_joint
         side = {
             "inner": (NUM_CODES, size, width),
             "inner_bias": (width,),
             "outer": (width, slots, hidden),
             "outer_bias": (slots, hidden),
-            "texts": (NUM_CODES, size, dim_text),
+            "codewords": (NUM_CODES, size, dim_joint),
+            "keys.weights": (dim_joint, num_words),
+            "keys.bias": (num_words,),
         }
-        words = {"keys": (dim_text, num_words), "bias": (num_words,), "embeddings": (num_words, hidden)}
-        return {
-            "style": (len(self.style), hidden),
-            **{f"words.{key}": shape for key, shape in words.items()},
-            **{f"{name}.{key}": shape for name in ("user", "item") for key, shape in side.items()},
-        }
+        sides = {f"{name}.{key}": shape for name in ("user", "item") for key, shape in side.items()}
+        return {"style": (len(self.style), hidden), "words": (num_words, hidden), **sides}
 
 
 def gelu(x: Vectors) -> Vectors:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from model_store import (
-    AnchorWords,
     ArtifactParts,
     BehaviorTokenizer,
     Catalog,
@@ -33,6 +32,7 @@ from model_store import (
     SideTokenizer,
     SoftTokens,
     Vocabulary,
+    WordKeys,
     default_template,
 )
 from model_store.tensor_file import save_tensors
@@ -191,7 +191,7 @@ def random_soft_tokens(
     num_style: int = NUM_STYLE,
     num_soft: int = NUM_SOFT,
     codebook_size: int = CODEBOOK_SIZE,
-    dim_text: int = 2,
+    dim_joint: int = 6,
     num_words: int = 7,
     width: int = 5,
 ) -> SoftTokens:
@@ -202,12 +202,11 @@ def random_soft_tokens(
         return rng.normal(0, 0.3, shape).astype(np.float32)
 
     def reader() -> SideReader:
-        texts = drawn(6, codebook_size, dim_text)
+        keys, codewords = WordKeys(drawn(dim_joint, num_words), drawn(num_words)), drawn(6, codebook_size, dim_joint)
         inner, outer = drawn(6, codebook_size, width), drawn(width, num_soft, HIDDEN_SIZE)
-        return SideReader(inner, drawn(width), outer, drawn(num_soft, HIDDEN_SIZE), texts)
+        return SideReader(keys, inner, drawn(width), outer, drawn(num_soft, HIDDEN_SIZE), codewords)
 
-    words = AnchorWords(drawn(dim_text, num_words), drawn(num_words), drawn(num_words, HIDDEN_SIZE))
-    return SoftTokens(drawn(num_style, HIDDEN_SIZE), words, reader(), reader())
+    return SoftTokens(drawn(num_style, HIDDEN_SIZE), drawn(num_words, HIDDEN_SIZE), reader(), reader())
 
 
 def _vocabulary() -> Vocabulary:

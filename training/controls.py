@@ -9,7 +9,7 @@ be nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import get_args
@@ -21,30 +21,30 @@ from model_store.quantizer import Codes
 from model_store.soft_tokens import SoftTokens
 from model_store.tensor_file import Tensors, load_tensors, save_tensors
 from training.config import ControlName
-from training.projector import SideInputs
+from training.projector import SideStart
 from training.token_source import TokenSource
 
 CONTROLS_FILE = "controls.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class ControlInputs:
+class ControlSide:
     """What a control's side starts from in place of the version's own. Shapes: codes (n, 6)."""
 
-    inputs: SideInputs
+    start: SideStart
     codes: Codes
 
 
-def control_inputs(name: ControlName, inputs: SideInputs, codes: Codes, rng: np.random.Generator) -> ControlInputs:
+def control_side(name: ControlName, start: SideStart, codes: Codes, rng: np.random.Generator) -> ControlSide:
     """The control's start of a side whose own start is this."""
     if name == "identity_free":
-        same = SideInputs(inputs.codewords.mean(axis=1, keepdims=True), inputs.dim_text)
-        return ControlInputs(same, np.zeros_like(codes))
+        same = replace(start, codewords=start.codewords.mean(axis=1, keepdims=True))
+        return ControlSide(same, np.zeros_like(codes))
     # As large in every level and dimension as the codewords are. With codes of another node as many nodes share a code
     # as before, and nothing is known of which.
-    size = np.sqrt(np.square(inputs.codewords).mean(axis=1, keepdims=True))
-    codewords = size * rng.normal(size=inputs.codewords.shape)
-    return ControlInputs(SideInputs(codewords.astype(np.float32), inputs.dim_text), codes[rng.permutation(len(codes))])
+    size = np.sqrt(np.square(start.codewords).mean(axis=1, keepdims=True))
+    codewords = (size * rng.normal(size=start.codewords.shape)).astype(np.float32)
+    return ControlSide(replace(start, codewords=codewords), codes[rng.permutation(len(codes))])
 
 
 def control_tensors(source: TokenSource) -> Tensors:

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import Vectors
-from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens
+from model_store.soft_tokens import SideReader, SoftTokens, WordKeys, anchors
 from model_store.types import NUM_CODES
 
 
 @dataclass(frozen=True, eq=False)
-class SideInputs:
-    """What one side's codes add up from. Shapes: codewords (6, K, dim_joint), of which the last dim_text are texts'."""
+class SideStart:
+    """What one side begins with. Shapes: codewords (6, K, dim_joint), what its codes add up to; keys to the words."""
 
     codewords: Vectors
-    dim_text: int
-
-    @property
-    def texts(self) -> Vectors:
-        """The codewords' text part, (6, K, dim_text)."""
-        return self.codewords[..., self.codewords.shape[-1] - self.dim_text :]
+    keys: WordKeys
 
 
-def inputs_of(side: SideTokenizer, dim_text: int) -> SideInputs:
-    """What the codes of a side add up to."""
-    return SideInputs(np.array(side.addends), dim_text)
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a projector and its controls begin with.
 
+    Shapes: style (num_style, hidden); words (num_words, hidden), none where there are no anchors.
+    """
 
-Sides = tuple[SideInputs, SideInputs]
-"""Users' and items'."""
+    style: Vectors
+    words: Vectors
+    user: SideStart
+    item: SideStart
 
 
 class SideProjector(nn.Module):
@@ -44,31 +41,32 @@ class SideProjector(nn.Module):
     starts at zero. Without words the MLP is all there is.
     """
 
-    def __init__(self, inputs: SideInputs, words: AnchorWords, *, num_soft: int, width: int, size: float) -> None:
+    def __init__(self, start: SideStart, words: Vectors, *, num_soft: int, width: int, size: float) -> None:
         super().__init__()
-        codewords = torch.from_numpy(inputs.codewords)
-        hidden, dim = words.embeddings.shape[1], codewords.shape[-1]
+        codewords = torch.from_numpy(start.codewords)
+        hidden, dim = words.shape[1], codewords.shape[-1]
         # Mean square 1 in each dimension of what six codes add up to, as levels are about independent
         length = codewords.square().sum(dim=-1).mean(dim=1).sum().sqrt()
         self.codewords: Tensor
         self.register_buffer("codewords", codewords * (dim**0.5 / length.clamp_min(1e-12)))
-        self.texts = inputs.texts
+        self.start = start
         self.words = words
         self.num_soft = num_soft
         self.size = size
         self.inner = nn.Linear(dim, width)
         self.outer = nn.Linear(width, num_soft * hidden)
-        if len(words.embeddings):
+        if len(words):
             nn.init.zeros_(self.outer.weight)
             nn.init.zeros_(self.outer.bias)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Soft tokens of nodes. Shapes: codes (batch, 6) int64 -> (batch, num_soft, hidden)."""
-        levels, rows = torch.arange(NUM_CODES), codes.numpy()
-        anchors = torch.from_numpy(self.words.of(self.texts[levels.numpy(), rows].sum(axis=1), self.num_soft))
+        levels = torch.arange(NUM_CODES)
+        sums = self.start.codewords[levels.numpy(), codes.numpy()].sum(axis=1)
+        begun = torch.from_numpy(anchors(self.start.keys, self.words, sums, self.num_soft))
         summed = self.codewords[levels, codes].sum(dim=1)
         corrections = self.outer(nn.functional.gelu(self.inner(summed), approximate="tanh"))
-        soft: Tensor = anchors + self.size * corrections.view(anchors.shape)
+        soft: Tensor = begun + self.size * corrections.view(begun.shape)
         return soft
 
     @torch.no_grad()
@@ -77,31 +75,30 @@ class SideProjector(nn.Module):
         inner = nn.functional.linear(self.codewords, self.inner.weight)
         outer = self.size * self.outer.weight.T  # (width, num_soft * hidden)
         bias = self.size * self.outer.bias
-        hidden = self.words.embeddings.shape[1]
+        hidden = self.words.shape[1]
         return SideReader(
+            self.start.keys,
             inner.numpy(),
             self.inner.bias.numpy().copy(),
             outer.reshape(-1, self.num_soft, hidden).contiguous().numpy(),
             bias.view(-1, hidden).numpy(),
-            np.ascontiguousarray(self.texts),
+            self.start.codewords,
         )
 
 
 class Projector(nn.Module):
-    """Both sides, and soft tokens that are the same for every pair: the style, which learns the manner of the texts.
+    """Both sides, and soft tokens that are the same for every pair: the style, which learns the manner of the texts."""
 
-    Shapes: style (num_style, hidden), where it begins.
-    """
-
-    def __init__(
-        self, sides: Sides, words: AnchorWords, style: Vectors, *, num_soft: int, width: int, size: float
-    ) -> None:
+    def __init__(self, start: Start, *, num_soft: int, width: int, size: float) -> None:
         super().__init__()
         self.style_start: Tensor
-        self.register_buffer("style_start", torch.from_numpy(style))
-        self.style = nn.Parameter(torch.zeros(style.shape))
+        self.register_buffer("style_start", torch.from_numpy(start.style))
+        self.style = nn.Parameter(torch.zeros(start.style.shape))
         self.size = size
-        self.user, self.item = (SideProjector(side, words, num_soft=num_soft, width=width, size=size) for side in sides)
+        self.user, self.item = (
+            SideProjector(side, start.words, num_soft=num_soft, width=width, size=size)
+            for side in (start.user, start.item)
+        )
 
     def soft_tokens(self, user_codes: Tensor, item_codes: Tensor) -> dict[str, Tensor]:
         """Soft tokens by slot. Shapes: codes (batch, 6) -> (batch, num_style or num_soft, hidden)."""

@@ -13,16 +13,16 @@ from model_store.store import ModelStore
 from training.codebook_stage import codebooks_stage
 from training.cold_items import with_borrowed_items
 from training.config import ControlName, RunConfig
-from training.control_stages import control_stages
 from training.controls import CONTROLS_FILE, controls_bytes
 from training.explanation_stage import Examined, Settings, evaluation_stage
 from training.explanation_tables import explanation_tables
 from training.export import Tokens, artifact_parts, publish
 from training.fetch_language_model import fetch_language_model
+from training.lesson import Lesson
 from training.machine import machine
 from training.prepare import Prepared, prepare
 from training.progress import console, counted, ranking_table, stage, zero_shot_lines
-from training.projector_stages import projector_stage
+from training.projector_stages import control_stages, projector_stage
 from training.ranking_stages import order_stage, ranking_stage, zero_shot_stage
 from training.report import page
 from training.rerank_stage import rerank_stage
@@ -50,13 +50,12 @@ def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool
     prepared, vectors, tokens, tokenizer, figures = measured_tokens(config, folder, cache)
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
-    train_rows, test_rows = prepared.split.train_explanations, prepared.split.test_explanations
-    items, key = prepared.dataset.items, tokens.facts["key"]
-    projected = projector_stage(workshop, tokenizer, items, train_rows, config.projector, config.seed, cache, key)
+    lesson = Lesson(workshop, prepared, tokenizer, config.projector, config.seed, tokens.facts["key"])
+    projected = projector_stage(lesson, cache)
     soft_tokens = SoftTokens.from_tensors(projected.tensors)
-    controls = control_stages(workshop, tokenizer, items, train_rows, config, cache, key)
+    controls = control_stages(lesson, config.controls.train, cache)
     own = TokenSource(soft_tokens, tokenizer.user_codes, tokenizer.item_codes)
-    groups = prepared.dataset.user_groups
+    groups, test_rows = prepared.dataset.user_groups, prepared.split.test_explanations
     examined = Examined(workshop, own, controls.sources, test_rows, tokenizer.vocabulary, groups)
     settings = Settings(config.evaluation, config.projector, config.seed)
     explained = evaluation_stage(examined, settings, cache, f"{projected.facts['key']} {controls.key}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from model_store.embeddings import Vectors
 from model_store.quantizer import Codes
-from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens
+from model_store.soft_tokens import SideReader, SoftTokens, WordKeys
 from model_store.types import Side
 from training.data import Rows
 
@@ -37,10 +37,9 @@ class TokenSource:
 
     def averaged(self) -> TokenSource:
         """The same style, and in every slot the mean over all nodes: tokens that tell no pair from another."""
-        none = AnchorWords(self.tokens.words.keys[:, :0], self.tokens.words.bias[:0], self.tokens.words.embeddings[:0])
         user = _always(self.tokens.user, self._mean("user", self.user_codes))
         item = _always(self.tokens.item, self._mean("item", self.item_codes))
-        tokens = SoftTokens(self.tokens.style, none, user, item)
+        tokens = SoftTokens(self.tokens.style, self.tokens.words[:0], user, item)
         return TokenSource(tokens, np.zeros_like(self.user_codes), np.zeros_like(self.item_codes))
 
     def _mean(self, side: Side, codes: Codes) -> Vectors:
@@ -53,4 +52,5 @@ class TokenSource:
 
 def _always(reader: SideReader, soft: Vectors) -> SideReader:
     """A reader that sees these soft tokens, (6, hidden), in any codes."""
-    return replace(reader, outer=np.zeros_like(reader.outer), outer_bias=soft)
+    no_words = WordKeys(reader.keys.weights[:, :0], reader.keys.bias[:0])
+    return replace(reader, outer=np.zeros_like(reader.outer), outer_bias=soft, keys=no_words)

@@ -74,8 +74,8 @@ FAULTS = {
     "codes that soft tokens are read from": lambda p: replace(
         p, soft_tokens=replace(p.soft_tokens, item=random_soft_tokens(0, codebook_size=CODEBOOK_SIZE + 1).item)
     ),
-    "width of the texts that soft tokens are read from": lambda p: replace(
-        p, soft_tokens=random_soft_tokens(0, dim_text=3)
+    "width of the vectors by which soft tokens choose words": lambda p: replace(
+        p, soft_tokens=random_soft_tokens(0, dim_joint=3)
     ),
     "codes in the vocabulary, by level": lambda p: replace(p, vocabulary=Vocabulary.empty(CODEBOOK_SIZE + 1)),
     "dtype of user codes": lambda p: replace(p, user_codes=p.user_codes.astype(np.int64)),

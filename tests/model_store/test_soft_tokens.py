@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_store.soft_tokens import AnchorWords, SideReader, SoftTokens, gelu
+from model_store.soft_tokens import SideReader, SoftTokens, WordKeys, anchors, gelu
 from model_store.types import BehaviorTokens
 from tests.artifacts import CODEBOOK_SIZE, HIDDEN_SIZE, NUM_SOFT, NUM_STYLE, random_soft_tokens
 
@@ -11,15 +11,16 @@ TOKENS = BehaviorTokens(3, (0, 1, 2, 3, 0))
 
 
 def test_a_node_is_read_as_written_out():
-    """With plain sums: words by the text that the codes add up to, corrections through both layers."""
+    """With plain sums: words by what the codes add up to, corrections through both layers."""
     soft = random_soft_tokens(0)
-    side, words = soft.item, soft.words
-    text = sum(side.texts[level, code] for level, code in enumerate(TOKENS.codes))
-    best = sorted(range(len(words.bias)), key=lambda word: -(text @ words.keys[:, word] + words.bias[word]))[:NUM_SOFT]
+    side, keys = soft.item, soft.item.keys
+    total = sum(side.codewords[level, code] for level, code in enumerate(TOKENS.codes))
+    scores = [total @ keys.weights[:, word] + keys.bias[word] for word in range(len(soft.words))]
+    best = sorted(range(len(scores)), key=lambda word: -scores[word])[:NUM_SOFT]
     x = sum(side.inner[level, code] for level, code in enumerate(TOKENS.codes)) + side.inner_bias
     hidden = 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
     expected = [
-        words.embeddings[best[slot]] + hidden @ side.outer[:, slot] + side.outer_bias[slot] for slot in range(NUM_SOFT)
+        soft.words[best[slot]] + hidden @ side.outer[:, slot] + side.outer_bias[slot] for slot in range(NUM_SOFT)
     ]
     np.testing.assert_allclose(soft.of("item", TOKENS), expected, rtol=1e-4, atol=1e-5)
 
@@ -46,11 +47,11 @@ def test_many_nodes_are_read_as_one_is():
 
 def test_without_enough_words_tokens_are_corrections_alone():
     """A data set without texts has no words; one with two has two, and zeros after them."""
-    none = AnchorWords(np.zeros((0, 0), np.float32), np.zeros(0, np.float32), np.zeros((0, 3), np.float32))
-    assert not none.of(np.zeros((4, 0), np.float32), 5).any()
-    two = AnchorWords(np.eye(2, dtype=np.float32), np.zeros(2, np.float32), np.eye(2, 3, dtype=np.float32) + 1)
-    found = two.of(np.array([[0.1, 0.9]], np.float32), 3)
-    np.testing.assert_array_equal(found[0], [two.embeddings[1], two.embeddings[0], np.zeros(3)])
+    none = WordKeys(np.zeros((2, 0), np.float32), np.zeros(0, np.float32))
+    assert not anchors(none, np.zeros((0, 3), np.float32), np.zeros((4, 2), np.float32), 5).any()
+    two, words = WordKeys(np.eye(2, dtype=np.float32), np.zeros(2, np.float32)), np.eye(2, 3, dtype=np.float32) + 1
+    found = anchors(two, words, np.array([[0.1, 0.9]], np.float32), 3)
+    np.testing.assert_array_equal(found[0], [words[1], words[0], np.zeros(3)])
 
 
 def test_a_code_beyond_the_codebook_is_an_index_error():

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from model_store.prompt import PromptEncoder
-from model_store.soft_tokens import AnchorWords
 from model_store.token_embeddings import TokenEmbeddings
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
-from training.anchor_words import anchor_words
-from training.item_texts import ItemWords, text_vectors
+from training.anchor_words import Anchors, anchor_words
+from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
 LENGTH = 1.7
 TOPICS = (
@@ -35,49 +35,65 @@ def documents() -> list[str]:
     return [" and ".join(rng.permutation(topic)[:3]) for topic in TOPICS for _ in range(40)]
 
 
-def anchors(llm: Path, *, least: int = 3) -> tuple[AnchorWords, np.ndarray]:
+def histories() -> sp.csr_matrix:
+    """User t liked ten of the forty items of topic t, and one of every topic."""
+    liked = [[*range(40 * topic, 40 * topic + 10), *range(39, 240, 40)] for topic in range(len(TOPICS))]
+    rows = np.repeat(np.arange(len(TOPICS)), [len(items) for items in liked])
+    return sp.csr_matrix((np.ones(len(rows)), (rows, np.concatenate(liked))), shape=(len(TOPICS), 240))
+
+
+def found_words(llm: Path, *, least: int = 3) -> tuple[Anchors, tuple[np.ndarray, np.ndarray]]:
+    """Anchors, and the vectors by which they are found: item texts, and their means over histories."""
     said = ItemWords.of_documents(documents())
     texts = text_vectors(said, dim=18, length=0.5, seed=0)
+    sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    return anchor_words(said, texts, encoder, embeddings, length=LENGTH, least=least), texts
+    return anchor_words(said, histories(), sums, encoder, embeddings, length=LENGTH, least=least), sums
 
 
-def words_of(found: AnchorWords, row: int, llm: Path) -> str:
+def word_of(found: Anchors, row: int, llm: Path) -> str:
     """The word whose embedding stands in a row."""
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
     every = [word for topic in TOPICS for word in topic]
     means = [embeddings.rows(encoder.encode_text(f" {word}", trusted=False)).mean(axis=0) for word in every]
-    cosines = [mean @ found.embeddings[row] / np.linalg.norm(mean) for mean in means]
+    cosines = [mean @ found.words[row] / np.linalg.norm(mean) for mean in means]
     return every[int(np.argmax(cosines))]
 
 
-def test_texts_point_to_their_own_words(llm):
+def test_items_point_to_their_own_words(llm):
     """The three best words of nearly every item stand in its text, and all of them belong to its topic."""
-    found, texts = anchors(llm)
-    best, told = found.best(texts, 3), documents()
-    names = {row: words_of(found, row, llm) for row in range(len(found.bias))}
+    found, (_, texts) = found_words(llm)
+    best, told = found.item.best(texts, 3), documents()
+    names = {row: word_of(found, row, llm) for row in range(len(found.words))}
     hits = [names[row] in told[item] for item in range(len(told)) for row in best[item]]
     assert np.mean(hits) > 0.9
     assert all(names[row] in TOPICS[item // 40] for item in range(len(told)) for row in best[item])
 
 
+def test_users_point_to_what_they_like_more_than_others(llm):
+    """All four best words of every user are of the topic of which they liked most."""
+    found, (tastes, _) = found_words(llm)
+    best = found.user.best(tastes, 4)
+    names = {row: word_of(found, row, llm) for row in range(len(found.words))}
+    assert all(names[row] in TOPICS[user] for user in range(len(TOPICS)) for row in best[user])
+
+
 def test_all_words_have_the_length_asked_for(llm):
-    found, _ = anchors(llm)
-    assert found.embeddings.shape == (24, HIDDEN_SIZE)
-    np.testing.assert_allclose(np.linalg.norm(found.embeddings, axis=1), LENGTH, rtol=1e-5)
+    found, _ = found_words(llm)
+    assert found.words.shape == (24, HIDDEN_SIZE)
+    np.testing.assert_allclose(np.linalg.norm(found.words, axis=1), LENGTH, rtol=1e-5)
 
 
-def test_a_text_that_says_nothing_points_to_the_commonest_words(llm):
+def test_an_item_that_says_nothing_points_to_the_commonest_words(llm):
     """The mean vector's scores are the words' mean weights: the regression adds nothing of its own."""
-    found, texts = anchors(llm)
-    mean = texts.mean(axis=0)
-    scores = mean @ found.keys + found.bias
+    found, (_, texts) = found_words(llm)
+    scores = texts.mean(axis=0) @ found.item.weights + found.item.bias
     assert scores.min() > 0
     assert scores.max() < 2 * scores.min()
 
 
 def test_too_few_words_are_none(llm):
     """Fewer words than soft tokens would leave some of them empty: then they are learned without."""
-    found, texts = anchors(llm, least=25)
-    assert found.embeddings.shape == (0, HIDDEN_SIZE)
-    assert found.of(texts, 4).shape == (len(texts), 4, HIDDEN_SIZE)
+    found, (_, texts) = found_words(llm, least=25)
+    assert found.words.shape == (0, HIDDEN_SIZE)
+    assert found.item.best(texts, 4).shape == (len(texts), 0)

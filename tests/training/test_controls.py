@@ -1,21 +1,18 @@
 """Controls: trained as the projector is, on codes and vectors that know nothing."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model_store.errors import ArtifactCorrupt
+from model_store.soft_tokens import WordKeys
 from model_store.tensor_file import save_tensors
-from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_workshop
-from training.config import ControlsConfig, RunConfig
-from training.control_stages import control_stages
-from training.controls import CONTROLS_FILE, control_inputs, controls_bytes, read_controls
-from training.projector import SideInputs
+from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_lesson, toy_workshop
+from training.controls import CONTROLS_FILE, control_side, controls_bytes, read_controls
+from training.projector import SideStart
+from training.projector_stages import control_stages
 from training.stages import StageCache
-
-RUN = RunConfig(projector=CONFIG, controls=ControlsConfig(("identity_free", "random")))
 
 
 @pytest.fixture(scope="module")
@@ -24,37 +21,37 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> ToyWorkshop:
 
 
 @pytest.fixture
-def side() -> tuple[SideInputs, np.ndarray]:
+def side() -> tuple[SideStart, np.ndarray]:
     rng = np.random.default_rng(0)
     codewords = rng.normal(size=(6, 4, 3)).astype(np.float32)
-    return SideInputs(codewords, 1), rng.integers(0, 4, (50, 6)).astype(np.uint16)
+    keys = WordKeys(np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32))
+    return SideStart(codewords, keys), rng.integers(0, 4, (50, 6)).astype(np.uint16)
 
 
 def test_identity_free_is_one_code_for_all(side):
     """One codeword a level, the mean of the version's own; every node has it."""
-    inputs, codes = side
-    control = control_inputs("identity_free", inputs, codes, np.random.default_rng(0))
-    np.testing.assert_allclose(control.inputs.codewords[:, 0], inputs.codewords.mean(axis=1), rtol=1e-6)
-    assert control.inputs.texts.shape == (6, 1, 1)
+    start, codes = side
+    control = control_side("identity_free", start, codes, np.random.default_rng(0))
+    assert control.start.codewords.shape == (6, 1, 3)
+    np.testing.assert_allclose(control.start.codewords[:, 0], start.codewords.mean(axis=1), rtol=1e-6)
     assert not control.codes.any()
 
 
 def test_random_codes_are_those_of_other_nodes(side):
     """The same code tuples, dealt out anew: how often each occurs stays, whose it is does not; vectors are new."""
-    inputs, codes = side
-    control = control_inputs("random", inputs, codes, np.random.default_rng(1))
+    start, codes = side
+    control = control_side("random", start, codes, np.random.default_rng(1))
     assert sorted(map(tuple, control.codes.tolist())) == sorted(map(tuple, codes.tolist()))
     assert (control.codes != codes).any(axis=1).mean() > 0.9
-    size, own = (np.square(each.codewords).mean() for each in (control.inputs, inputs))
+    size, own = (np.square(each.codewords).mean() for each in (control.start, start))
     assert size == pytest.approx(own, rel=0.5)
-    assert np.abs((control.inputs.codewords * inputs.codewords).mean()) < own / 2
+    assert np.abs((control.start.codewords * start.codewords).mean()) < own / 2
 
 
 def test_both_are_trained_once_and_read_back(toy, tmp_path):
     """As many steps as the projector; what was published reads back the same; a second call trains nothing."""
-    rows, cache = toy.data.split.train_explanations, StageCache(tmp_path / "stages")
-    first = control_stages(toy.workshop, toy.tokenizer, toy.data.dataset.items, rows, RUN, cache, "tokens")
-    again = control_stages(toy.workshop, toy.tokenizer, toy.data.dataset.items, rows, RUN, cache, "tokens")
+    cache = StageCache(tmp_path / "stages")
+    first, again = (control_stages(toy_lesson(toy), ("identity_free", "random"), cache) for _ in range(2))
     assert len(list(cache.root.iterdir())) == 2
     assert {name: len(losses) for name, losses in first.losses.items()} == dict.fromkeys(
         first.sources, CONFIG.max_steps
@@ -71,11 +68,7 @@ def test_both_are_trained_once_and_read_back(toy, tmp_path):
 
 
 def test_none_are_trained_unless_asked_for(toy, tmp_path):
-    plain = replace(RUN, controls=ControlsConfig())
-    rows, cache = toy.data.split.train_explanations, StageCache(tmp_path / "stages")
-    assert (
-        control_stages(toy.workshop, toy.tokenizer, toy.data.dataset.items, rows, plain, cache, "tokens").sources == {}
-    )
+    assert control_stages(toy_lesson(toy), (), StageCache(tmp_path / "stages")).sources == {}
     assert read_controls(tmp_path) == {}
 
 

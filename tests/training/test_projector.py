@@ -4,32 +4,30 @@ import numpy as np
 import pytest
 import torch
 
-from model_store.soft_tokens import AnchorWords
+from model_store.soft_tokens import WordKeys, anchors
 from tests.artifacts import CODEBOOK_SIZE, HIDDEN_SIZE
-from training.projector import Projector, SideInputs, alignment_loss
+from training.projector import Projector, SideStart, Start, alignment_loss
 
-NUM_STYLE, NUM_SOFT, WIDTH, SIZE, DIM_TEXT = 4, 3, 8, 0.3, 2
+NUM_STYLE, NUM_SOFT, WIDTH, SIZE, DIM = 4, 3, 8, 0.3, 6
 CODES = torch.tensor([[0, 1, 2, 3, 0, 1], [3, 2, 1, 0, 3, 2]])
 
 
-def side_inputs(seed: int) -> SideInputs:
-    """Random codewords of six dimensions, the last two of them text."""
-    codewords = np.random.default_rng(seed).normal(size=(6, CODEBOOK_SIZE, 6)).astype(np.float32)
-    return SideInputs(codewords, DIM_TEXT)
+def drawn(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def words(count: int = 7) -> AnchorWords:
-    rng = np.random.default_rng(5)
-    shapes = ((DIM_TEXT, count), (count,), (count, HIDDEN_SIZE))
-    return AnchorWords(*(rng.normal(size=shape).astype(np.float32) for shape in shapes))
+def start_of(num_words: int = 7, *, longer: float = 1.0) -> Start:
+    """Random codewords, words and style; the users' codewords so many times as long."""
+    keys = WordKeys(drawn(5, DIM, num_words), drawn(6, num_words))
+    codewords = [drawn(seed, 6, CODEBOOK_SIZE, DIM) for seed in (1, 2)]
+    sides = SideStart(codewords[0] * np.float32(longer), keys), SideStart(codewords[1], keys)
+    return Start(drawn(3, NUM_STYLE, HIDDEN_SIZE), drawn(7, num_words, HIDDEN_SIZE), *sides)
 
 
-def projector_of(*, anchored: bool = True) -> Projector:
+def projector_of(start: Start | None = None) -> Projector:
     """An untrained projector."""
     torch.manual_seed(0)
-    style = np.random.default_rng(3).normal(size=(NUM_STYLE, HIDDEN_SIZE)).astype(np.float32)
-    found, sides = words(7 if anchored else 0), (side_inputs(1), side_inputs(2))
-    return Projector(sides, found, style, num_soft=NUM_SOFT, width=WIDTH, size=SIZE)
+    return Projector(start or start_of(), num_soft=NUM_SOFT, width=WIDTH, size=SIZE)
 
 
 def stirred(projector: Projector) -> Projector:
@@ -43,17 +41,18 @@ def stirred(projector: Projector) -> Projector:
 def test_it_starts_at_the_words_of_its_codes():
     """Before the first step a node's soft tokens are its best words; without words they are something, not zero."""
     soft = projector_of().soft_tokens(CODES, CODES)
-    texts = np.stack([side_inputs(1).codewords[range(6), row, -DIM_TEXT:].sum(axis=0) for row in CODES.numpy()])
-    np.testing.assert_array_equal(soft["user"].detach().numpy(), words().of(texts, NUM_SOFT))
+    start = start_of()
+    sums = np.stack([start.user.codewords[range(6), row].sum(axis=0) for row in CODES.numpy()])
+    np.testing.assert_array_equal(soft["user"].detach().numpy(), anchors(start.user.keys, start.words, sums, NUM_SOFT))
     np.testing.assert_array_equal(soft["style"][0].detach().numpy(), projector_of().style_start.numpy())
-    alone = projector_of(anchored=False).soft_tokens(CODES, CODES)["user"]
+    alone = projector_of(start_of(0)).soft_tokens(CODES, CODES)["user"]
     assert alone.detach().norm(dim=-1).min() > 0
 
 
-@pytest.mark.parametrize("anchored", [True, False])
-def test_what_is_exported_reads_as_training_did(anchored):
+@pytest.mark.parametrize("num_words", [7, 0])
+def test_what_is_exported_reads_as_training_did(num_words):
     """The service's numpy gives the soft tokens of the forward pass, slot by slot, whatever was learned."""
-    projector = stirred(projector_of(anchored=anchored))
+    projector = stirred(projector_of(start_of(num_words)))
     exported = projector.exported()
     soft = {slot: tensor.detach().numpy() for slot, tensor in projector.soft_tokens(CODES, CODES.flip(0)).items()}
     codes = CODES.numpy().astype(np.uint16)
@@ -80,11 +79,8 @@ def test_every_parameter_learns_once_the_output_layer_has_moved():
 
 def test_codewords_are_read_at_one_size():
     """Codebooks a thousand times as long make the same tokens: what counts is direction and share."""
-    long = SideInputs(side_inputs(1).codewords * 1000, DIM_TEXT)
-    torch.manual_seed(0)
-    style = np.zeros((NUM_STYLE, HIDDEN_SIZE), np.float32)
-    same = Projector((long, side_inputs(2)), words(0), style, num_soft=NUM_SOFT, width=WIDTH, size=SIZE)
-    ours = projector_of(anchored=False).soft_tokens(CODES, CODES)["user"]
+    same = projector_of(start_of(0, longer=1000))
+    ours = projector_of(start_of(0)).soft_tokens(CODES, CODES)["user"]
     torch.testing.assert_close(same.soft_tokens(CODES, CODES)["user"], ours, rtol=1e-4, atol=1e-5)
 
 

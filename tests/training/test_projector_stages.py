@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from model_store.soft_tokens import SoftTokens
-from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_projector, toy_workshop
-from training.projector_stages import projector_stage, words_of
+from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_lesson, toy_projector, toy_workshop
+from training.projector_stages import projector_stage
 from training.stages import StageCache
 
 
@@ -33,8 +33,7 @@ def test_the_projector_is_trained_once(toy, tmp_path):
     cache = StageCache(tmp_path)
 
     def make(seed: int = 0, config=CONFIG):
-        rows, items = toy.data.split.train_explanations, toy.data.dataset.items
-        return projector_stage(toy.workshop, toy.tokenizer, items, rows, config, seed, cache, "tokens")
+        return projector_stage(toy_lesson(toy, config, seed), cache)
 
     first, again = make(), make()
     assert names(cache.root) == ["projector"]
@@ -51,5 +50,5 @@ def test_the_projector_is_trained_once(toy, tmp_path):
 
 def test_a_catalogue_without_texts_has_no_words(toy):
     """Nor has any with anchors switched off."""
-    found = words_of(toy.workshop, toy.tokenizer, toy.data.dataset.items, replace(CONFIG, anchored=False))
-    assert found.embeddings.shape == (0, toy.workshop.language_model.spec.hidden_size)
+    found = toy_lesson(toy, replace(CONFIG, anchored=False)).anchors
+    assert found.words.shape == (0, toy.workshop.language_model.spec.hidden_size)

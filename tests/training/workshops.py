@@ -16,9 +16,9 @@ from tests.training.graphs import COLOURS, NUM_ITEMS, NUM_USERS, colours, write_
 from training.config import DataConfig, ProjectorConfig, RunConfig
 from training.data import Rows
 from training.fetch_language_model import FetchedLanguageModel
+from training.lesson import Lesson
 from training.prepare import Prepared, prepare
 from training.projector import Projector
-from training.projector_stages import new_projector, side_inputs, start_of
 from training.token_source import TokenSource
 from training.train_tokenizer import TrainedTokenizer
 from training.workshop import Workshop
@@ -57,9 +57,13 @@ def toy_workshop(folder: Path, config: ProjectorConfig = CONFIG) -> ToyWorkshop:
 
 def toy_projector(toy: ToyWorkshop, config: ProjectorConfig = CONFIG, seed: int = 0) -> Projector:
     """Untrained."""
-    rows, items = toy.data.split.train_explanations, toy.data.dataset.items
-    start = start_of(toy.workshop, toy.tokenizer, items, rows, config)
-    return new_projector(toy.workshop, side_inputs(toy.tokenizer), start, config, seed)
+    lesson = toy_lesson(toy, config, seed)
+    return lesson.untrained(lesson.start)
+
+
+def toy_lesson(toy: ToyWorkshop, config: ProjectorConfig = CONFIG, seed: int = 0) -> Lesson:
+    """What a projector and its controls learn of the toy."""
+    return Lesson(toy.workshop, toy.data, toy.tokenizer, config, seed, "tokens")
 
 
 def toy_source(toy: ToyWorkshop) -> TokenSource:
