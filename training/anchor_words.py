@@ -6,19 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.preprocessing import normalize
 
 from model_store.embeddings import Vectors
 from model_store.prompt import PromptEncoder
 from model_store.soft_tokens import WordKeys
 from model_store.token_embeddings import TokenEmbeddings
-from training.item_texts import ItemWords, mean_over_histories
+from training.anchor_terms import AnchorTerms
 
-MAX_WORDS = 4096
-"""Words that may be an anchor: those of the most items."""
 RIDGE = 1e-3
 """Of the regression, as a share of the mean square of a dimension."""
+MIN_LIFT = 1.2
+"""How much more often than in everybody's likes a word must come in a user's to be theirs."""
+MIN_COUNT = 2
+"""Liked items that must have it."""
+MAX_USERS = 50_000
+"""Users from whom the keys to words are learned: bounds the memory that their counts need."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +37,7 @@ class Anchors:
 
 
 def anchor_words(
-    said: ItemWords,
+    terms: AnchorTerms,
     histories: Any,
     sums: tuple[Vectors, Vectors],
     encoder: PromptEncoder,
@@ -43,24 +49,35 @@ def anchor_words(
     """Words by how well codes tell who has them: ridge regression from what a node's codes add up to.
 
     The vectors are those sums, not the nodes' own: the regression learns what survived the codes. An item has the
-    TF-IDF of its text. A user has the mean of their history's less the mean of all likes: what everybody reads tells
-    nothing of anyone. No words where items have no texts, or `least` are not to be had.
+    TF-IDF of its terms, a user those that they like more than others (`preferred`). No words where there are not
+    `least` terms.
 
     Shapes: histories (num_users, num_items); sums (num_users, dim_joint) and (num_items, dim_joint). The embeddings
     have this length, because tokens much shorter than their surroundings are not heard.
     """
-    counts = np.asarray(said.present.sum(axis=0)).ravel()
-    single = np.flatnonzero(said.lengths == 1)
-    kept = np.sort(single[np.argsort(-counts[single], kind="stable")[:MAX_WORDS]])
-    if len(kept) < max(least, 1):
+    if len(terms.words) < max(least, 1):
         empty = [WordKeys(np.zeros((side.shape[1], 0), np.float32), np.zeros(0, np.float32)) for side in sums]
         return Anchors(np.zeros((0, embeddings.hidden_size), np.float32), *empty)
-    weighted = TfidfTransformer().fit_transform(said.present[:, kept])
-    liked = np.asarray(histories.sum(axis=0)).ravel()
-    usual = weighted.T @ liked / max(liked.sum(), 1)
-    tastes = mean_over_histories(histories, weighted) - usual
-    words = np.stack([length * direction(said.words[column], encoder, embeddings) for column in kept])
-    return Anchors(words, _keys(sums[0], tastes), _keys(sums[1], weighted))
+    users = slice(None, None, -(-histories.shape[0] // MAX_USERS) or 1)
+    user = _keys(sums[0][users], preferred(histories[users], terms.present))
+    item = _keys(sums[1], TfidfTransformer().fit_transform(terms.present))
+    return Anchors(np.stack([length * direction(word, encoder, embeddings) for word in terms.words]), user, item)
+
+
+def preferred(histories: Any, present: Any) -> Any:
+    """What users like more than others: count * log(lift) of every term, each user at length 1.
+
+    Lift is how many times as often it comes in their history as in all histories. Shapes: histories (num_users,
+    num_items), present (num_items, num_terms) -> (num_users, num_terms) CSR.
+    """
+    counts = (histories @ present).tocoo()
+    sizes = np.asarray(histories.sum(axis=1)).ravel()
+    rates = np.asarray(counts.sum(axis=0)).ravel() / max(sizes.sum(), 1)
+    lift = counts.data / (sizes[counts.row] * rates[counts.col])
+    kept = (counts.data >= MIN_COUNT) & (lift >= MIN_LIFT)
+    strengths = counts.data[kept] * np.log(lift[kept])
+    found = sp.csr_matrix((strengths, (counts.row[kept], counts.col[kept])), shape=counts.shape)
+    return normalize(found)
 
 
 def direction(word: str, encoder: PromptEncoder, embeddings: TokenEmbeddings) -> Vectors:

@@ -25,6 +25,7 @@ from training.machine import machine
 from training.prepare import Prepared, prepared_of
 from training.progress import console, ranking_table, stage
 from training.ranking_arms import graph_arms, judged, token_arms
+from training.stated_preferences import PreferenceJudge
 from training.token_map import token_map
 from training.token_source import TokenSource
 from training.toml_fields import build
@@ -159,7 +160,11 @@ def evaluate_version(
     if allow_leak:
         console.print(LEAKED.strip())
     console.print(ranking_table(ranking["test"]))
-    examined = examined_of(artifact, explanations, groups_of(artifact, dataset))
+    preferences = PreferenceJudge.of(
+        dataset.items, _rows(artifact.catalog.ids, dataset.item_ids), training_pairs(artifact),
+        len(artifact.user_ids), config.supervision.taste,
+    )  # fmt: skip
+    examined = examined_of(artifact, explanations, groups_of(artifact, dataset), preferences)
     explained = judge(examined, Settings(extent.over(config.evaluation), config.projector, config.seed), grader)
     console.print(*explanation_tables(explained["explanations"], leaked=allow_leak), sep="\n")
     report: dict[str, Any] = {
@@ -176,12 +181,14 @@ def evaluate_version(
     return {**(marked_as_leaked(report) if allow_leak else report), **about}
 
 
-def examined_of(artifact: Artifact, explanations: Explanations, groups: UserGroups) -> Examined:
+def examined_of(
+    artifact: Artifact, explanations: Explanations, groups: UserGroups, preferences: PreferenceJudge | None
+) -> Examined:
     """What an evaluation of the version on these explanations is given: all of them may be judged."""
     workshop = Workshop.of_artifact(artifact, explanations, config_of(artifact).projector)
     own = TokenSource(artifact.soft_tokens, artifact.user_codes, artifact.item_codes)
     positions = np.arange(len(explanations))
-    return Examined(workshop, own, read_controls(artifact.path), positions, artifact.vocabulary, groups)
+    return Examined(workshop, own, read_controls(artifact.path), positions, artifact.vocabulary, groups, preferences)
 
 
 def groups_of(artifact: Artifact, dataset: Dataset) -> UserGroups:

@@ -16,11 +16,12 @@ from training.explanation_arms import FORMS, Case, arms_of, nll_of_arms
 from training.llm_judge import LlmJudge
 from training.progress import counted
 from training.stages import StageCache, StageOutput, stage_key
+from training.stated_preferences import PreferenceJudge
 from training.text_evaluation import TextTask, evaluated_texts
 from training.token_source import TokenSource
 from training.workshop import Workshop
 
-EVALUATION_FORMAT = 2
+EVALUATION_FORMAT = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +35,8 @@ class Examined:
     vocabulary: Vocabulary
     groups: tuple[tuple[str, ...], ...] | None
     """Of every user row, "kind: value"; None where the data has none."""
+    preferences: PreferenceJudge | None
+    """Where items have facts that a user may prefer."""
 
     def groups_of(self, positions: Rows) -> tuple[tuple[str, ...], ...] | None:
         """The groups of the users whom these explanations are for."""
@@ -80,7 +83,9 @@ def judge(examined: Examined, settings: Settings, grader: LlmJudge | None = None
         report["margins_by_group"] = by_group(margins, groups, samples, seed)
     if config.max_texts:
         chosen = sampled(rows, config.max_texts, seed)
-        task = TextTask(case, workshop.language_model, examined.vocabulary, chosen, examined.groups_of(chosen))
+        task = TextTask(
+            case, workshop.language_model, examined.vocabulary, chosen, examined.groups_of(chosen), examined.preferences
+        )
         report["texts"] = evaluated_texts(task, model, grader)
         examples = report["texts"].pop("examples")
         return {"explanations": report, "examples": examples}

@@ -59,6 +59,11 @@ class FactTable:
         counts = np.maximum(np.bincount(np.array(indices, np.int64), minlength=len(columns)), 1)
         return cls(tuple(columns), matrix, np.log(len(items) / counts))
 
+    def take(self, rows: Rows) -> FactTable:
+        """The facts of these rows, in that order; -1 has none."""
+        silent = sp.csr_matrix((1, self.matrix.shape[1]))
+        return FactTable(self.facts, sp.vstack([self.matrix, silent], "csr")[rows], self.rarity)
+
     def of(self, item_row: int) -> Rows:
         """Columns of an item's facts, in the order in which the data lists them."""
         return entries(self.matrix, item_row)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.anchor_terms import AnchorTerms
 from training.anchor_words import Anchors, anchor_words
 from training.config import ProjectorConfig
-from training.item_texts import ItemWords
 from training.prepare import Prepared
 from training.progress import console, counted
 from training.projector import Projector, SideStart, Start
@@ -59,11 +59,11 @@ class Lesson:
 
     @cached_property
     def anchors(self) -> Anchors:
-        """The catalogue's words; none with `anchored` off, or where items have no texts."""
+        """The catalogue's words; none with `anchored` off, or where items say nothing."""
         dataset, t, spec = self.data.dataset, self.tokenizer, self.workshop.language_model.spec
         items = dataset.items
         return anchor_words(
-            ItemWords.of_items(items) if self.config.anchored else ItemWords.of_documents([""] * len(items)),
+            AnchorTerms.of_items(items) if self.config.anchored else AnchorTerms.none(len(items)),
             history_matrix(self.data.split.train, dataset.num_users, dataset.num_items),
             (t.user.decode(t.user_codes), t.item.decode(t.item_codes)),
             self.workshop.prompts.encoder,

@@ -5,6 +5,7 @@ It invents nothing: every word that is not a frame's own stands in the facts and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -130,9 +131,24 @@ LITTLE_KNOWN_FRAMES: Final = (
 )
 """Of an item whose data ends there."""
 
+FRAME_WORDS: Final = frozenset(
+    word
+    for frame in (*TASTE_FRAMES, *STRANGE_FRAMES, *LINK_FRAMES, *PLAIN_LINK_FRAMES, *UNKNOWN_TASTE_FRAMES)
+    for word in re.findall(r"\w+", frame.lower())
+)
+"""Words that texts use of any user: "history" there is no preference for it."""
+
 ITSELF_FRAME: Final = "It is {kind}."
 
 STORY_FRAMES: Final = ("Its story: {story}", "What it is about: {story}")
+
+
+def said_of(fact: Fact) -> tuple[str, ...]:
+    """Words by which a text may name a fact, the usual last: a genre as a substance or as several, else its value."""
+    several, substance, *_ = (
+        _GENRES.get(fact.value, (fact.value, fact.value)) if fact.kind == GENRE else [fact.value] * 2
+    )
+    return fact.value, substance, several
 
 
 def join(phrases: Sequence[str]) -> str:

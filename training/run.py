@@ -7,6 +7,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from model_store.embeddings import NodeEmbeddings
 from model_store.soft_tokens import SoftTokens
 from model_store.store import ModelStore
@@ -27,6 +29,7 @@ from training.ranking_stages import order_stage, ranking_stage, zero_shot_stage
 from training.report import page
 from training.rerank_stage import rerank_stage
 from training.stages import StageCache, StageOutput, stage_key
+from training.stated_preferences import PreferenceJudge
 from training.token_map import token_map
 from training.token_source import TokenSource
 from training.token_stages import tokenizer_stage, trained_tokenizer_of
@@ -56,7 +59,9 @@ def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool
     controls = control_stages(lesson, config.controls.train, cache)
     own = TokenSource(soft_tokens, tokenizer.user_codes, tokenizer.item_codes)
     groups, test_rows = prepared.dataset.user_groups, prepared.split.test_explanations
-    examined = Examined(workshop, own, controls.sources, test_rows, tokenizer.vocabulary, groups)
+    examined = Examined(
+        workshop, own, controls.sources, test_rows, tokenizer.vocabulary, groups, preference_judge(config, prepared)
+    )
     settings = Settings(config.evaluation, config.projector, config.seed)
     explained = evaluation_stage(examined, settings, cache, f"{projected.facts['key']} {controls.key}")
     console.print(*explanation_tables(explained["explanations"]), sep="\n")
@@ -75,6 +80,13 @@ def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool
     published = _publish(config, store, prepared, tokenizer, workshop, soft_tokens, report, controls.sources)
     console.print(f"[green]published[/green] {published} in {store}")
     return report
+
+
+def preference_judge(config: RunConfig, prepared: Prepared) -> PreferenceJudge | None:
+    """What finds the preferences that texts state; None where items have no facts."""
+    dataset = prepared.dataset
+    rows = np.arange(dataset.num_items)
+    return PreferenceJudge.of(dataset.items, rows, prepared.split.train, dataset.num_users, config.supervision.taste)
 
 
 class MeasuredTokens(NamedTuple):

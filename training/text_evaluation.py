@@ -19,6 +19,7 @@ from training.frozen_language_model import FrozenLanguageModel
 from training.llm_judge import LlmJudge, Question
 from training.progress import counted, stage
 from training.sentence_encoder import SentenceEncoder
+from training.stated_preferences import PreferenceJudge
 from training.text_figures import TextJudge, judged_texts
 from training.written_texts import Writing, floor_texts, peer_texts, text_arms, written_texts
 
@@ -41,10 +42,14 @@ class TextTask:
     positions: Rows
     groups: tuple[tuple[str, ...], ...] | None
     """Of the user of each position."""
+    preferences: PreferenceJudge | None
 
 
 def evaluated_texts(task: TextTask, model: FrozenLanguageModel, grader: LlmJudge | None) -> dict[str, Any]:
-    """`arms` and `against` (`judged_texts`), `tone`, `tone_by_group`, `grades`, `examples`, and how they were made."""
+    """`arms`, `against` (`judged_texts`), `tone`, `examples`, how they were made; where there are any, more.
+
+    `preferences` (`preferences_of`) of data with facts, `tone_by_group` of users with groups, `grades` of a grader.
+    """
     case, rows = task.case, task.positions
     samples, seed = case.config.bootstrap_samples, case.seed
     written, floors = _written(task, model), floor_texts(case, rows)
@@ -59,12 +64,28 @@ def evaluated_texts(task: TextTask, model: FrozenLanguageModel, grader: LlmJudge
         }
     report |= {"rows": len(rows), "encoder": yardstick.encoder.name, "pool": len(yardstick.profiles)}
     report["examples"] = [example(task, int(position), at, arms) for at, position in enumerate(rows[:NUM_EXAMPLES])]
+    if task.preferences is not None:
+        report["preferences"] = preferences_of(task, task.preferences, arms)
     if task.groups is not None:
         report["tone_by_group"] = by_group(tone(written[SERVED]), task.groups, samples, seed)
     if grader is not None:
         with stage("Asking the judge"):
             report["grades"] = grades(case, rows, arms, grader)
     return report
+
+
+def preferences_of(task: TextTask, judge: PreferenceJudge, arms: Texts) -> dict[str, Any]:
+    """Figures of every arm as PreferenceJudge gives them: are the preferences that texts state their user's own?"""
+    case, pairs = task.case, task.case.prompts.explanations
+    others, _ = case.partners("user", task.positions)
+    found = {}
+    for name, texts in arms.items():
+        there = np.array([at for at, text in enumerate(texts) if text is not None], np.int64)
+        titles = [judge.titles[row] for row in pairs.items[task.positions[there]].tolist()]
+        users = pairs.users[task.positions[there]], pairs.users[others[there]]
+        said = [text for text in texts if text is not None]
+        found[name] = judge.figures(said, titles, users, case.config.bootstrap_samples, case.seed)
+    return found
 
 
 def text_judge(case: Case, rows: Rows, references: Sequence[str]) -> TextJudge:
