@@ -145,9 +145,9 @@ STORY_FRAMES: Final = ("Its story: {story}", "What it is about: {story}")
 
 def said_of(fact: Fact) -> tuple[str, ...]:
     """Words by which a text may name a fact, the usual last: a genre as a substance or as several, else its value."""
-    several, substance, *_ = (
-        _GENRES.get(fact.value, (fact.value, fact.value)) if fact.kind == GENRE else [fact.value] * 2
-    )
+    if fact.kind != GENRE or fact.value not in _GENRES:
+        return (fact.value,)
+    several, substance, _ = _GENRES[fact.value]
     return fact.value, substance, several
 
 

@@ -75,7 +75,7 @@ def evaluated_texts(task: TextTask, model: FrozenLanguageModel, grader: LlmJudge
 
 
 def preferences_of(task: TextTask, judge: PreferenceJudge, arms: Texts) -> dict[str, Any]:
-    """Figures of every arm as PreferenceJudge gives them: are the preferences that texts state their user's own?"""
+    """Figures of every arm as PreferenceJudge gives them: how true what they state of users is."""
     case, pairs = task.case, task.case.prompts.explanations
     others, _ = case.partners("user", task.positions)
     found = {}

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from model_store.prompt import PromptEncoder
 from model_store.token_embeddings import TokenEmbeddings
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
+from training.anchor_terms import AnchorTerms
 from training.anchor_words import Anchors, anchor_words
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
@@ -48,7 +49,8 @@ def found_words(llm: Path, *, least: int = 3) -> tuple[Anchors, tuple[np.ndarray
     texts = text_vectors(said, dim=18, length=0.5, seed=0)
     sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    return anchor_words(said, histories(), sums, encoder, embeddings, length=LENGTH, least=least), sums
+    terms = AnchorTerms(said.words, said.present)
+    return anchor_words(terms, histories(), sums, encoder, embeddings, length=LENGTH, least=least), sums
 
 
 def word_of(found: Anchors, row: int, llm: Path) -> str:

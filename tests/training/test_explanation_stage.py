@@ -27,7 +27,7 @@ def examined(toy) -> Examined:
     own = toy_source(toy)
     groups = tuple((f"group: {'ab'[row % 2]}",) for row in range(len(own.user_codes)))
     controls: dict[ControlName, TokenSource] = {"identity_free": own.averaged(), "random": own}
-    return Examined(toy.workshop, own, controls, rows, toy.tokenizer.vocabulary, groups)
+    return Examined(toy.workshop, own, controls, rows, toy.tokenizer.vocabulary, groups, None)
 
 
 @pytest.fixture(scope="module")
