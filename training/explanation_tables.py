@@ -25,6 +25,8 @@ def explanation_tables(figures: Mapping[str, Any], *, leaked: bool = False) -> I
     yield margin_table(figures, mark)
     if "texts" in figures:
         yield text_table(figures["texts"], mark)
+        if "preferences" in figures["texts"]:
+            yield preference_table(figures["texts"]["preferences"], mark)
 
 
 def margin_table(figures: Mapping[str, Any], mark: str = "") -> Table:
@@ -53,6 +55,17 @@ def text_table(texts: Mapping[str, Any], mark: str = "") -> Table:
     for arm, figures in texts["arms"].items():
         means = [f"{figures[key]['mean']:.3f}" for key in columns]
         table.add_row(arm, *means, f"{figures['bleu']:.3f}", f"{figures['unique']:.2f}")
+    return table
+
+
+def preference_table(preferences: Mapping[str, Any], mark: str = "") -> Table:
+    """How true are preferences that texts state: of the user they were written for, and of another."""
+    table = Table(title=f"Preferences that texts state{mark}", title_justify="left", box=None)
+    for column in ("", "a text", "true of the user", "of another", "difference"):
+        table.add_column(column, justify="left" if not column else "right")
+    for arm, figures in preferences.items():
+        shares = [shown(figures[name]) if name in figures else "" for name in ("true", "swapped", "difference")]
+        table.add_row(arm, f"{figures['stated']:.2f}", *shares)
     return table
 
 

@@ -21,7 +21,7 @@ from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer, history_matrix
 from training.workshop import Workshop
 
-PROJECTOR_FORMAT = 3
+PROJECTOR_FORMAT = 4
 SHOWN_EVERY = 20
 
 

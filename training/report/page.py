@@ -165,6 +165,8 @@ def _texts(texts: Report) -> Section:
     rows = {name: _short(figures) for name, figures in texts["arms"].items()}
     folded = [table("As served, minus each other text of the same rows", texts["against"])]
     found = [table("Texts by arm", rows)]
+    if "preferences" in texts:
+        found.append(table("Preferences that texts state: how many, and which share is true", texts["preferences"]))
     if "grades" in texts:
         found.append(table("Grades of a language model, 1 to 5", texts["grades"]))
     return Section("Written explanations", words, tables=tuple(found), folded=tuple(folded))
