@@ -160,11 +160,7 @@ def evaluate_version(
     if allow_leak:
         console.print(LEAKED.strip())
     console.print(ranking_table(ranking["test"]))
-    preferences = PreferenceJudge.of(
-        dataset.items, _rows(artifact.catalog.ids, dataset.item_ids), training_pairs(artifact),
-        len(artifact.user_ids), config.supervision.taste,
-    )  # fmt: skip
-    examined = examined_of(artifact, explanations, groups_of(artifact, dataset), preferences)
+    examined = examined_of(artifact, explanations, dataset, config)
     explained = judge(examined, Settings(extent.over(config.evaluation), config.projector, config.seed), grader)
     console.print(*explanation_tables(explained["explanations"], leaked=allow_leak), sep="\n")
     report: dict[str, Any] = {
@@ -181,13 +177,15 @@ def evaluate_version(
     return {**(marked_as_leaked(report) if allow_leak else report), **about}
 
 
-def examined_of(
-    artifact: Artifact, explanations: Explanations, groups: UserGroups, preferences: PreferenceJudge | None
-) -> Examined:
+def examined_of(artifact: Artifact, explanations: Explanations, dataset: Dataset, config: RunConfig) -> Examined:
     """What an evaluation of the version on these explanations is given: all of them may be judged."""
-    workshop = Workshop.of_artifact(artifact, explanations, config_of(artifact).projector)
+    workshop = Workshop.of_artifact(artifact, explanations, config.projector)
     own = TokenSource(artifact.soft_tokens, artifact.user_codes, artifact.item_codes)
-    positions = np.arange(len(explanations))
+    positions, groups = np.arange(len(explanations)), groups_of(artifact, dataset)
+    preferences = PreferenceJudge.of(
+        dataset.items, _rows(artifact.catalog.ids, dataset.item_ids), training_pairs(artifact),
+        len(artifact.user_ids), config.supervision.taste,
+    )  # fmt: skip
     return Examined(workshop, own, read_controls(artifact.path), positions, artifact.vocabulary, groups, preferences)
 
 
