@@ -20,7 +20,7 @@ from training.data.wheels import DownloadError, cache_root
 from training.fetch_language_model import LanguageModelNotFetched
 from training.llm_judge import JudgeEndpoint, JudgeError, LlmJudge
 from training.progress import console, counted
-from training.run_log import check_log_dir, write_log
+from training.run_log import opened_log, points
 from training.toml_fields import documented
 
 DEFAULT_STORE = Path("model_store/artifacts")
@@ -58,17 +58,16 @@ def run(
     data: Data = None,
     store: Store = DEFAULT_STORE,
     log_dir: Annotated[
-        Path | None, typer.Option(help="Folder for losses and figures as TensorBoard reads them, written at the end.")
+        Path | None, typer.Option(help="Folder for losses, step by step, and figures as TensorBoard reads them.")
     ] = None,
 ) -> None:
     """Train what CONFIG says and publish it as the store's latest version."""
     with _one_line_errors():
         from training.run import run as run_stages  # torch: seconds that --help does not pay
 
-        check_log_dir(log_dir)
-        report = run_stages(read_config(config), data, store)
-        if log_dir:
-            write_log(report, log_dir)
+        with opened_log(log_dir) as log:
+            for point in points(run_stages(read_config(config), data, store, log=log)):
+                log(point)
 
 
 @app.command()

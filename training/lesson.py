@@ -15,6 +15,7 @@ from training.config import ProjectorConfig
 from training.prepare import Prepared
 from training.progress import console, counted
 from training.projector import Projector, SideStart, Start
+from training.run_log import Log, losses_at, no_log
 from training.stages import stage_key
 from training.style import style_start
 from training.train_projector import CodedPairs, Step, train_projector
@@ -35,6 +36,8 @@ class Lesson:
     config: ProjectorConfig
     seed: int
     inputs: str
+    log: Log = no_log
+    """Hears of every step's losses."""
 
     @property
     def key(self) -> str:
@@ -78,18 +81,20 @@ class Lesson:
         size = self.workshop.language_model.spec.embedding_rms
         return Projector(start, num_soft=self.config.num_soft, width=self.config.width, size=size)
 
-    def teach(self, projector: Projector, pairs: CodedPairs, checkpoints: Path, title: str) -> list[list[float]]:
-        """Losses of every step (NLL, alignment); the projector is trained in place, and shown while it lasts."""
+    def teach(self, projector: Projector, pairs: CodedPairs, checkpoints: Path, name: str) -> list[list[float]]:
+        """Losses of every step (NLL, alignment); the projector is trained in place, shown and logged while it lasts."""
         model = self.workshop.open_model(self.config.dtype)
-        with counted(title, self.config.max_steps, "steps") as advance:
+        with counted(f"Training {name}", self.config.max_steps, "steps") as advance:
 
-            def show(step: Step) -> None:
+            def tell(step: Step) -> None:
                 advance(1)
                 if step.number % SHOWN_EVERY == 0 or step.number == 1:
                     console.print(f"     step {step.number}: NLL {step.nll:.3f}, alignment {step.alignment:.3f}")
+                for point in losses_at(name, step.number, (step.nll, step.alignment)):
+                    self.log(point)
 
             steps = train_projector(
                 projector, model, self.workshop.prompts, pairs, self.data.split.train_explanations, self.config,
-                self.seed, checkpoints=checkpoints, on_step=show,
+                self.seed, checkpoints=checkpoints, on_step=tell,
             )  # fmt: skip
         return [[step.nll, step.alignment] for step in steps]

@@ -32,7 +32,7 @@ def projector_stage(lesson: Lesson, cache: StageCache) -> StageOutput:
 
     def make(checkpoints: Path) -> StageOutput:
         projector = lesson.untrained(lesson.start)
-        losses = lesson.teach(projector, lesson.workshop.pairs, checkpoints, "Training the projector")
+        losses = lesson.teach(projector, lesson.workshop.pairs, checkpoints, "projector")
         return StageOutput(projector.exported().to_tensors(), {"key": lesson.key, "losses": losses})
 
     return cache.get_or_make("projector", lesson.key, make)
@@ -57,7 +57,7 @@ def _control_stage(lesson: Lesson, name: ControlName, cache: StageCache) -> Stag
         item = control_side(name, start.item, pairs.item_codes, rng)
         projector = lesson.untrained(replace(start, user=user.start, item=item.start))
         alike = CodedPairs(pairs.explanations, user.codes, item.codes)
-        losses = lesson.teach(projector, alike, checkpoints, f"Training the control {name}")
+        losses = lesson.teach(projector, alike, checkpoints, name)
         source = TokenSource(projector.exported(), user.codes, item.codes)
         return StageOutput(control_tensors(source), {"key": key, "losses": losses})
 

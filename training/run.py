@@ -28,6 +28,7 @@ from training.projector_stages import control_stages, projector_stage
 from training.ranking_stages import order_stage, ranking_stage, zero_shot_stage
 from training.report import page
 from training.rerank_stage import rerank_stage
+from training.run_log import Log, no_log
 from training.stages import StageCache, StageOutput, stage_key
 from training.stated_preferences import PreferenceJudge
 from training.token_map import token_map
@@ -44,16 +45,19 @@ STAGES_FOLDER = ".stages"
 """In the store: what finished stages made."""
 
 
-def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool = True) -> dict[str, Any]:
+def run(
+    config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool = True, log: Log = no_log
+) -> dict[str, Any]:
     """The report of training what the config says on the data in `folder`, once it is published.
 
-    What an earlier run left in the store's stage cache is used again. ConfigError, DataError, ModelStoreError.
+    What an earlier run left in the store's stage cache is used again. `log` hears of every step of the projector and
+    its controls when it is made. ConfigError, DataError, ModelStoreError.
     """
     cache = StageCache(store / STAGES_FOLDER)
     prepared, vectors, tokens, tokenizer, figures = measured_tokens(config, folder, cache)
     fetched = fetch_language_model(config.projector.language_model)
     workshop = Workshop.of(prepared, tokenizer, fetched, config.projector)
-    lesson = Lesson(workshop, prepared, tokenizer, config.projector, config.seed, tokens.facts["key"])
+    lesson = Lesson(workshop, prepared, tokenizer, config.projector, config.seed, tokens.facts["key"], log)
     projected = projector_stage(lesson, cache)
     soft_tokens = SoftTokens.from_tensors(projected.tensors)
     controls = control_stages(lesson, config.controls.train, cache)
@@ -66,7 +70,7 @@ def run(config: RunConfig, folder: Path | None, store: Path, *, to_publish: bool
     explained = evaluation_stage(examined, settings, cache, f"{projected.facts['key']} {controls.key}")
     console.print(*explanation_tables(explained["explanations"]), sep="\n")
     rerank = rerank_stage(workshop, own, prepared.split, settings, cache, projected.facts["key"])
-    stages = {"vectors": vectors, "projector": projected}
+    stages = {"vectors": vectors, "tokenizer": tokens, "projector": projected}
     report = {
         **figures,
         "rerank": rerank,
@@ -185,6 +189,7 @@ def report_of(config: RunConfig, stages: dict[str, StageOutput]) -> dict[str, An
     return {
         "name": config.name,
         "vectors": {name: vectors[name] for name in ("epochs", "best_epoch", "graph_filter")},
+        "tokenizer_losses": stages["tokenizer"].facts["losses"],
         "projector_losses": stages["projector"].facts["losses"],
         "config": config.to_json(),
         "machine": machine(),

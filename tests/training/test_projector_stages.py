@@ -9,6 +9,7 @@ import pytest
 from model_store.soft_tokens import SoftTokens
 from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_lesson, toy_projector, toy_workshop
 from training.projector_stages import projector_stage
+from training.run_log import Point
 from training.stages import StageCache
 
 
@@ -46,6 +47,27 @@ def test_the_projector_is_trained_once(toy, tmp_path):
     make(seed=1)
     make(config=replace(CONFIG, width=9))
     assert names(cache.root) == ["projector"] * 3
+
+
+def test_losses_are_told_while_it_trains(toy, tmp_path):
+    """Every step as it is made; a run that was cut off goes on from its checkpoint with the same losses."""
+    cut_after, heard = 4, []
+
+    def log(point: Point) -> None:
+        heard.append(point)
+        if len(heard) == 2 * cut_after:
+            raise KeyboardInterrupt
+
+    cache = StageCache(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        projector_stage(toy_lesson(toy, log=log), cache)
+    losses = projector_stage(toy_lesson(toy, log=log), cache).facts["losses"]
+    steps = [*range(1, cut_after + 1), *range(3, CONFIG.max_steps + 1)]  # two were after the last checkpoint
+    assert heard == [
+        Point(f"projector/{name}", losses[step - 1][place], step)
+        for step in steps
+        for place, name in enumerate(("nll", "alignment"))
+    ]
 
 
 def test_a_catalogue_without_texts_has_no_words(toy):

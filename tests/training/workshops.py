@@ -19,6 +19,7 @@ from training.fetch_language_model import FetchedLanguageModel
 from training.lesson import Lesson
 from training.prepare import Prepared, prepare
 from training.projector import Projector
+from training.run_log import Log, no_log
 from training.token_source import TokenSource
 from training.train_tokenizer import TrainedTokenizer
 from training.workshop import Workshop
@@ -61,9 +62,9 @@ def toy_projector(toy: ToyWorkshop, config: ProjectorConfig = CONFIG, seed: int 
     return lesson.untrained(lesson.start)
 
 
-def toy_lesson(toy: ToyWorkshop, config: ProjectorConfig = CONFIG, seed: int = 0) -> Lesson:
+def toy_lesson(toy: ToyWorkshop, config: ProjectorConfig = CONFIG, seed: int = 0, log: Log = no_log) -> Lesson:
     """What a projector and its controls learn of the toy."""
-    return Lesson(toy.workshop, toy.data, toy.tokenizer, config, seed, "tokens")
+    return Lesson(toy.workshop, toy.data, toy.tokenizer, config, seed, "tokens", log)
 
 
 def toy_source(toy: ToyWorkshop) -> TokenSource:
