@@ -1,5 +1,7 @@
 """What is true about a user and an item, read from the model without writing any text."""
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +18,9 @@ from service.types import LabelledTokens
 
 MAX_PAST_ITEMS = 3
 MAX_TOKEN_PAIRS = 3
+MAX_HISTORY = 200
+"""Past items, the newest, in which shared words are looked for."""
+_WORD = re.compile(r"[\w'\-]+|[^\w\s'\-]")
 _TINY = np.finfo(np.float32).tiny
 _MICRO = np.arange(NUM_MICRO)
 
@@ -62,10 +67,11 @@ class EvidenceSelector:
         item_tokens = BehaviorTokens.from_codes(self._item_codes[item_row])
         users, items = self._words("user", user_tokens), self._words("item", item_tokens)
         known = {word for words in users for word in words}
+        common = dict.fromkeys(word for words in items for word in words if word in known)
         return Evidence(
             user=self._labels.of("user", user_tokens),
             item=self._labels.of("item", item_tokens),
-            shared_words=tuple(dict.fromkeys(word for words in items for word in words if word in known)),
+            shared_words=self._borne_out(common, history, item_row),
             past_items=self._past_items(history, item_row),
             token_pairs=self._token_pairs(user_tokens, item_tokens, users, items),
         )
@@ -73,6 +79,28 @@ class EvidenceSelector:
     def _words(self, side: Side, tokens: BehaviorTokens) -> list[tuple[str, ...]]:
         """Words of each level's code; a token's label and its sharing come from the same words."""
         return [self._words_of(side, level, code) for level, code in enumerate(tokens.codes)]
+
+    def _borne_out(self, words: Iterable[str], history: NDArray[np.integer], item_row: int) -> tuple[str, ...]:
+        """Those of the words that the item says of itself, and an item of the history too.
+
+        A code's words are those of its typical members: not every member has them, and what is told must be true.
+        """
+        said = self._said_by(item_row)
+        left = [word for word in words if f" {word} " in said]
+        found: set[str] = set()
+        for row in history[: -MAX_HISTORY - 1 : -1].tolist():
+            if len(found) == len(left):
+                break
+            if row != item_row:
+                past = self._said_by(row)
+                found |= {word for word in left if f" {word} " in past}
+        return tuple(word for word in left if word in found)
+
+    def _said_by(self, row: int) -> str:
+        """An item's title, text and categories in lower case, single spaces around every word."""
+        catalog = self._catalog
+        told = (catalog.titles[row], catalog.texts[row], *catalog.categories.of(row))
+        return f" {' '.join(_WORD.findall(' . '.join(told).lower()))} "
 
     def _token_pairs(
         self,

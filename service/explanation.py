@@ -50,7 +50,7 @@ class Evidence:
     user: LabelledTokens
     item: LabelledTokens
     shared_words: tuple[str, ...]
-    """Label words that the user's and the item's codes have in common."""
+    """Label words of both sides' codes that stand in the item's own data, and in that of a past item."""
     past_items: tuple[PastItem, ...]
     """Most similar first."""
     token_pairs: tuple[TokenPair, ...] = ()

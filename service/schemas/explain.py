@@ -86,7 +86,9 @@ class EvidenceModel(BaseModel):
     user_tokens: list[Token]
     item_tokens: list[Token]
     token_pairs: list[TokenPairModel] = Field(description="Pairs that share words; where none does, the nearest.")
-    shared_words: list[str]
+    shared_words: list[str] = Field(
+        description="Words of tokens of both sides that the item says of itself, and an item of the past too."
+    )
     past_items: list[PastItemModel]
 
 

@@ -77,6 +77,17 @@ def test_labels_and_shared_words_are_the_vocabulary_s(artifact, selector):
     assert not set(COLOURS) & set(other.shared_words)
 
 
+def test_shared_words_are_true_of_the_item_and_of_the_past(artifact, selector):
+    """A code's words are its typical members': a thread that neither item tells of itself is not told of them."""
+    same = _select(artifact, selector, 1, unseen_rows(1)[0])
+    assert any(word.startswith("thread") for pair in same.token_pairs for word in pair.words)
+    assert not any(word.startswith("thread") for word in same.shared_words)
+    strange = np.array([row for row in range(len(ITEM_IDS)) if colour_of(row) == colour_of(0)])
+    found = selector.select(_user_tokens(artifact, 1), strange, unseen_rows(1)[0])
+    assert set(found.shared_words) <= {"story"}
+    assert selector.select(_user_tokens(artifact, 1), strange[:0], unseen_rows(1)[0]).shared_words == ()
+
+
 def test_tokens_that_share_words_are_paired_with_their_cosine(artifact, selector):
     """Same colour: the macro tokens, which share all three of their words and stand for the same vector, come first."""
     for user_row in range(NUM_USERS):
