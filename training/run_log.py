@@ -19,7 +19,9 @@ LOSSES = ("nll", "alignment")
 """Names of the columns of losses in a report."""
 FIGURES = ("ranking", "zero_shot", "order", "codebooks", "explanations", "rerank")
 """Parts of a report whose numbers are logged."""
-
+EVENT_FILES = "events.out.tfevents.*"
+FLUSH_S = 5
+"""Until a point that was told is in the file."""
 
 UNFIT = re.compile(r"[^-/\w.]")
 """What a name may not have ("recall@20", "tokens only"): written as _."""
@@ -32,9 +34,6 @@ class Point(NamedTuple):
     value: float
     step: int
 
-
-EVENT_FILES = "events.out.tfevents.*"
-FLUSH_S = 5
 
 Log = Callable[[Point], None]
 """Takes a point of a run."""
