@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.explanation import Evidence, RejectReason
-from service.repetition import SENTENCE_END, until_repetition
+from service.repetition import SENTENCE_END, without_repetition
 from service.title_matcher import TitleMatcher
 from service.types import Generation
 
@@ -22,14 +22,14 @@ class Verdict:
 def check(generation: Generation, title: str, evidence: Evidence, titles: TitleMatcher) -> Verdict:
     """The text with white space tidied; cut after its last whole sentence where it ran out of tokens.
 
-    It ends before a sentence that repeats. Nothing of it is kept when it names a title of the catalogue that is neither
-    the asked one nor in the evidence.
+    What it joins to itself is said once, and it ends before a sentence that repeats. Nothing of it is kept when it
+    names a title of the catalogue that is neither the asked one nor in the evidence.
     """
     verdict = _whole_sentences(generation)
     if verdict.text is None:
         return verdict
     known = [title, *(past.title for past in evidence.past_items)]
-    said = until_repetition(verdict.text, known)
+    said = without_repetition(verdict.text, known)
     if said != verdict.text:
         verdict = Verdict(said, "repeats")
     if said is not None and titles.other(said, known) is not None:

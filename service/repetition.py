@@ -17,32 +17,50 @@ _EMPHASIS: Final = frozenset({"again", "many", "more", "over", "really", "round"
 _YEAR: Final = re.compile(r"\s*\(\d{4}\)\s*$")
 
 
-def until_repetition(text: str, titles: Sequence[str]) -> str | None:
-    """The text before its first sentence that repeats; None when that is the first one.
+def without_repetition(text: str, titles: Sequence[str]) -> str | None:
+    """The text before its first sentence that repeats, with what it joins to itself said once; None if nothing is left.
 
-    A sentence repeats when it joins a phrase to itself ("politics and politics") or has six words in a row that came
-    before. `titles` may be named as often as wanted: each counts as one word.
+    "Politics and politics in general" becomes "politics in general". A sentence repeats when it has six words in a row
+    that came before. `titles` may be named as often as wanted: each counts as one word.
     """
+    plain = [re.compile(rf"(?<!\w){re.escape(title)}(?!\w)", re.IGNORECASE) for title in _longest_first(titles)]
     said: set[tuple[str, ...]] = set()
+    kept: list[str] = []
     start = 0
     for end in [*(match.end() for match in SENTENCE_END.finditer(text)), len(text)]:
-        sentence = _titles_as_words(text[start:end], titles)
-        if _joins_a_phrase_to_itself(sentence) or _says_again(sentence, said):
-            return text[:start].rstrip() or None
+        sentence = _joined_once(text[start:end], plain)
+        if _says_again(_titles_as_words(sentence, plain), said):
+            break
+        kept.append(sentence)
         start = end
+    return "".join(kept).rstrip() or None
+
+
+def _longest_first(titles: Sequence[str]) -> list[str]:
+    """Without years, and with none before a longer title that it begins."""
+    return sorted({_YEAR.sub("", title) for title in titles} - {""}, key=len, reverse=True)
+
+
+def _joined_once(sentence: str, titles: Sequence[re.Pattern[str]]) -> str:
+    """The sentence without the second of two phrases that are the same, as often as there are two."""
+    named = [match.span() for title in titles for match in title.finditer(sentence)]
+    for match in _JOINED.finditer(sentence):
+        if match[1].lower() not in _EMPHASIS and not any(_cuts(match, *span) for span in named):
+            return _joined_once(sentence[: match.end(1)] + sentence[match.end() :], titles)
+    return sentence
+
+
+def _cuts(match: re.Match[str], start: int, end: int) -> bool:
+    """Whether a title that stands there is more than a part of one of the two phrases."""
+    second = match.end() - len(match[1])
+    outside = end <= match.start() or start >= match.end()
+    return not (outside or (match.start() <= start and end <= match.end(1)) or (second <= start and end <= match.end()))
+
+
+def _titles_as_words(text: str, titles: Sequence[re.Pattern[str]]) -> str:
+    for number, title in enumerate(titles):
+        text = title.sub(f"title{number}", text)
     return text
-
-
-def _titles_as_words(text: str, titles: Sequence[str]) -> str:
-    """Longest first, since one title may be the beginning of another."""
-    plain = {_YEAR.sub("", title) for title in titles} - {""}
-    for number, title in enumerate(sorted(plain, key=len, reverse=True)):
-        text = re.sub(rf"(?<!\w){re.escape(title)}(?!\w)", f"title{number}", text, flags=re.IGNORECASE)
-    return text
-
-
-def _joins_a_phrase_to_itself(sentence: str) -> bool:
-    return any(match[1].lower() not in _EMPHASIS for match in _JOINED.finditer(sentence))
 
 
 def _says_again(sentence: str, said: set[tuple[str, ...]]) -> bool:

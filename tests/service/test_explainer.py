@@ -69,7 +69,7 @@ async def test_another_user_gives_another_prompt(service):
     [
         ("", "empty"),
         ("never any end " * 40, "breaks_off"),
-        ("You like politics and politics.", "repeats"),
+        ("You like a red film and blue, as you like a red film and blue.", "repeats"),
         ("It is as good as Red Tale 2.", "other_title"),
     ],
 )

@@ -58,12 +58,12 @@ def test_only_the_asked_and_the_evidences_titles_may_be_named(text, verdict):
 @pytest.mark.parametrize(
     ("text", "finish_reason", "verdict"),
     [
-        ("You like politics and politics.", "stop", Verdict(None, "repeats")),
-        ("You like space. It is drama and drama.", "stop", Verdict("You like space.", "repeats")),
-        ("You like space. It is drama, drama. It has", "length", Verdict("You like space.", "repeats")),
-        ("You like The Thing and The Thing.", "stop", Verdict(None, "repeats")),
+        ("You like politics and politics.", "stop", Verdict("You like politics.", "repeats")),
+        ("You like space. It is drama and drama.", "stop", Verdict("You like space. It is drama.", "repeats")),
+        ("You like space. It is drama, drama. It has", "length", Verdict("You like space. It is drama.", "repeats")),
+        ("You like The Thing and The Thing.", "stop", Verdict("You like The Thing.", "repeats")),
         ("You like The Fly. It is drama and drama.", "stop", Verdict(None, "other_title")),
-        ("You like space. It is The Fly and The Fly.", "stop", Verdict("You like space.", "repeats")),
+        ("You like space. It is The Fly and The Fly.", "stop", Verdict(None, "other_title")),
     ],
 )
 def test_a_text_that_repeats_is_kept_up_to_there_or_given_up(text, finish_reason, verdict):
