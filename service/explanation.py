@@ -10,8 +10,8 @@ STAGES: Final = ("tokens", "retrieval", "prompt", "queue", "first_token", "decod
 """Parts of an explanation's time, in the order in which they pass."""
 
 RejectReason = Literal["empty", "breaks_off", "cut", "repeats", "other_title"]
-"""Nothing was written; not one whole sentence was; the last sentence broke off and was left out; something is said twice
-and once is left of it; it names a title that is neither the asked one nor in the evidence."""
+"""Nothing was written; no whole sentence was; the last sentence broke off and was left out; something was said twice;
+another title of the catalogue than the asked item's or the evidence's was named."""
 
 
 @dataclass(frozen=True)
