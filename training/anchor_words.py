@@ -16,13 +16,12 @@ from model_store.prompt import PromptEncoder
 from model_store.soft_tokens import WordKeys
 from model_store.token_embeddings import TokenEmbeddings
 from training.anchor_terms import AnchorTerms
+from training.facts import TasteConfig
 
 RIDGE = 1e-3
 """Of the regression, as a share of the mean square of a dimension."""
-MIN_LIFT = 1.2
-"""How much more often than in everybody's likes a word must come in a user's to be theirs."""
-MIN_COUNT = 2
-"""Liked items that must have it."""
+TASTE = TasteConfig()
+"""What counts as a preference, as where targets are written."""
 MAX_USERS = 50_000
 """Users from whom the keys to words are learned: bounds the memory that their counts need."""
 
@@ -74,7 +73,7 @@ def preferred(histories: Any, present: Any) -> Any:
     sizes = np.asarray(histories.sum(axis=1)).ravel()
     rates = np.asarray(counts.sum(axis=0)).ravel() / max(sizes.sum(), 1)
     lift = counts.data / (sizes[counts.row] * rates[counts.col])
-    kept = (counts.data >= MIN_COUNT) & (lift >= MIN_LIFT)
+    kept = (counts.data >= TASTE.min_count) & (lift >= TASTE.min_lift)
     strengths = counts.data[kept] * np.log(lift[kept])
     found = sp.csr_matrix((strengths, (counts.row[kept], counts.col[kept])), shape=counts.shape)
     return normalize(found)

@@ -22,22 +22,7 @@ from training.__main__ import app as beat_train
 PROGRAMS: dict[str, typer.Typer] = {"beat-serve": beat_serve, "beat-train": beat_train}
 REDIS = "redis://127.0.0.1:6379/0"
 """Where the pages have theirs."""
-SMALL = """
-[vectors]
-dim_per_level = 2
-[tokenizer]
-codebook_size = 8
-[projector]
-language_model = "llm"
-max_steps = 1
-num_style = 2
-width = 4
-[evaluation]
-bootstrap_samples = 5
-max_rows = 4
-max_texts = 2
-min_codebook_usage = 0.0
-"""
+SMALL = f"\n{forms.SMALL}max_texts = 2\n"
 
 
 @pytest.fixture

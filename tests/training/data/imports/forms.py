@@ -16,6 +16,23 @@ NUM_USERS, NUM_ITEMS = 20, 24
 BEGIN = 1_600_000_000
 COLOURS = ("red", "blue")
 
+SMALL = """\
+[vectors]
+dim_per_level = 2
+[tokenizer]
+codebook_size = 8
+[projector]
+language_model = "llm"
+max_steps = 1
+num_style = 2
+width = 4
+[evaluation]
+bootstrap_samples = 5
+max_rows = 4
+min_codebook_usage = 0.0
+"""
+"""A training of seconds, for a config that says no more than where its data are."""
+
 
 class Event(NamedTuple):
     """One interaction, in numbers."""

@@ -31,22 +31,7 @@ WRITERS = {
     "XRec/data/google": forms.write_xrec,
     "xrec-parquet": forms.write_xrec_parquet,
 }
-CONFIG = """
-name = "mine"
-[vectors]
-dim_per_level = 2
-[tokenizer]
-codebook_size = 8
-[projector]
-language_model = "llm"
-max_steps = 1
-num_style = 2
-width = 4
-[evaluation]
-bootstrap_samples = 5
-max_rows = 4
-min_codebook_usage = 0.0
-"""
+CONFIG = f'name = "mine"\n{forms.SMALL}'
 
 
 @pytest.fixture
