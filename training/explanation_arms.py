@@ -111,9 +111,11 @@ def nll_of_arm(case: Case, arm: Arm, model: FrozenLanguageModel, on_rows: Callab
     by_length = np.argsort([len(text) for text in texts], kind="stable")
     soft_of = softener(case, arm, case.positions)
     nll = np.empty(len(texts))
+    begun = model.begin(texts, soft_of(by_length[:1]))
     for start in range(0, len(texts), BATCH):
         chosen = by_length[start : start + BATCH]
-        nll[chosen] = model.nll([texts[row] for row in chosen], soft_of(chosen)).double().cpu().numpy()
+        found = model.nll([texts[row] for row in chosen], soft_of(chosen), begun)
+        nll[chosen] = found.double().cpu().numpy()
         on_rows(len(chosen))
     return nll
 

@@ -1,9 +1,12 @@
-"""The frozen LLM in training: how likely it finds a text after a prompt with soft tokens, and the gradient to those."""
+"""The frozen LLM in training: how likely it finds a text after a prompt with soft tokens, and the gradient to those.
+
+Prompts begin alike (the instructions and the style, half of a prompt with tokens only): that is read once for many.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,42 @@ class PromptedText:
         return len(self.prompt.token_ids) + len(self.target_ids)
 
 
+@dataclass(frozen=True, eq=False)
+class Beginning:
+    """What several prompts begin with, as the LLM has read it: the keys and values of every layer.
+
+    Shapes: (1, kv_heads, length, head_dim) each, layer after layer. `read` leads back to the style; `kept` are the same
+    numbers cut off from it, so that the gradients of many batches are added up before they go there, once.
+    """
+
+    length: int
+    read: tuple[Tensor, ...]
+    kept: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, length: int, read: Sequence[Tensor]) -> Beginning:
+        """The beginning with these keys and values."""
+        kept = tuple(tensor.detach().requires_grad_(tensor.requires_grad) for tensor in read)
+        return cls(length, tuple(read), kept)
+
+    def before(self, count: int) -> Any:
+        """The cache that so many texts go on from."""
+        from transformers.cache_utils import DynamicCache
+
+        cache = DynamicCache()
+        for layer, (keys, values) in enumerate(zip(self.kept[::2], self.kept[1::2], strict=True)):
+            cache.update(keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1), layer)
+        return cache
+
+    def backward(self) -> None:
+        """Hands the gradients that reached it on to what it was made of."""
+        if self.kept and self.kept[0].grad is not None:
+            torch.autograd.backward(self.read, [tensor.grad for tensor in self.kept])
+
+
+NOTHING_BEGUN = Beginning(0, (), ())
+
+
 class FrozenLanguageModel:
     """A Hugging Face causal LM whose weights never change: gradients go through it to its input embeddings only."""
 
@@ -45,16 +84,36 @@ class FrozenLanguageModel:
         disable_progress_bar()  # loading takes no time, and the run shows its own
 
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
+        # On CPUs torch's fused attention takes longer than plain products, most of all backwards
+        attention = "sdpa" if device == "cuda" else "eager"
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, attn_implementation=attention
+        )
         return cls(model.to(device), embedding_scale=embedding_scale)
 
-    def nll(self, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Tensor:
-        """Negative log-likelihood per target token, nats. Shapes: soft[slot] (batch, length, hidden) -> (batch,)."""
-        token_ids, labels = padded(texts)
+    def begin(self, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Beginning:
+        """What all of these texts begin with, read with the style of the first row of `soft`."""
+        length = common_length([text.prompt for text in texts])
+        if not length:
+            return NOTHING_BEGUN
+        first = [PromptedText(part_of(texts[0].prompt, 0, length), texts[0].target_ids[:0])]
+        ids = torch.from_numpy(first[0].prompt.token_ids[None]).to(self._table.device)
+        embeds = self.place(self.embed(ids), first, {slot: tensor[:1] for slot, tensor in soft.items()})
+        layers = self._model.model(inputs_embeds=embeds, use_cache=True).past_key_values.layers
+        return Beginning.of(length, [tensor for layer in layers for tensor in (layer.keys, layer.values)])
+
+    def nll(self, texts: Sequence[PromptedText], soft: dict[str, Tensor], begun: Beginning | None = None) -> Tensor:
+        """Negative log-likelihood per target token, nats. Shapes: soft[slot] (batch, length, hidden) -> (batch,).
+
+        `begun` is what they all begin with, read before with a style that is the same for all.
+        """
+        begun = begun or NOTHING_BEGUN
+        ends = [replace(text, prompt=part_of(text.prompt, begun.length, len(text.prompt.token_ids))) for text in texts]
+        token_ids, labels = padded(ends)
         ids = torch.from_numpy(token_ids).to(self._table.device)
-        embeds = self.place(self.embed(ids), texts, soft)
+        embeds = self.place(self.embed(ids), ends, soft)
         # No attention mask: padding stands on the right, where a causal model never looks from a real position.
-        hidden = self._model.model(inputs_embeds=embeds, use_cache=False)[0]
+        hidden = self._model.model(inputs_embeds=embeds, past_key_values=begun.before(len(texts)), use_cache=True)[0]
         wanted = torch.from_numpy(labels).to(ids.device)[:, 1:]
         chosen = wanted != IGNORED  # logits of a large vocabulary: only where a target stands
         logits = self._model.lm_head(hidden[:, :-1][chosen]).float()
@@ -110,6 +169,23 @@ class FrozenLanguageModel:
             rows = torch.arange(len(texts), device=embeds.device)[:, None].expand_as(positions)
             embeds = embeds.index_put((rows, positions), soft[slot].to(embeds.device, embeds.dtype))
         return embeds
+
+
+def part_of(prompt: EncodedPrompt, start: int, stop: int) -> EncodedPrompt:
+    """These positions of a prompt, and the slots that lie among them."""
+    inside = {slot: span for slot, span in prompt.slots.items() if start <= span.start and span.stop <= stop}
+    slots = {slot: slice(span.start - start, span.stop - start) for slot, span in inside.items()}
+    return EncodedPrompt(prompt.token_ids[start:stop], slots)
+
+
+def common_length(prompts: Sequence[EncodedPrompt]) -> int:
+    """Positions that all prompts begin with: the same text, and no slot but the style's. Never a whole prompt."""
+    own = [span.start for prompt in prompts for slot, span in prompt.slots.items() if slot != "style"]
+    shortest = min([len(prompt.token_ids) - 1 for prompt in prompts] + own)
+    first = prompts[0]
+    same = np.logical_and.reduce([prompt.token_ids[:shortest] == first.token_ids[:shortest] for prompt in prompts])
+    length = shortest if same.all() else int(same.argmin())
+    return min([length] + [span.start for span in first.slots.values() if span.stop > length])
 
 
 def _until(ids: list[int], end: frozenset[int]) -> list[int]:

@@ -102,13 +102,20 @@ class Projector(nn.Module):
 
     def soft_tokens(self, user_codes: Tensor, item_codes: Tensor) -> dict[str, Tensor]:
         """Soft tokens by slot. Shapes: codes (batch, 6) -> (batch, num_style or num_soft, hidden)."""
-        style = (self.style_start + self.size * self.style).expand(len(user_codes), -1, -1)
-        return {"style": style, "user": self.user(user_codes), "item": self.item(item_codes)}
+        return {
+            "style": self.style_tokens(len(user_codes)),
+            "user": self.user(user_codes),
+            "item": self.item(item_codes),
+        }
+
+    def style_tokens(self, count: int) -> Tensor:
+        """The style for so many pairs, (count, num_style, hidden)."""
+        return (self.style_start + self.size * self.style).expand(count, -1, -1)
 
     @torch.no_grad()
     def exported(self) -> SoftTokens:
         """What the service reads codes with."""
-        style = (self.style_start + self.size * self.style).numpy()
+        style = self.style_tokens(1)[0].numpy()
         return SoftTokens(style, self.user.words, self.user.reader(), self.item.reader())
 
 

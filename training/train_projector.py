@@ -17,7 +17,7 @@ from model_store.quantizer import Codes
 from model_store.tensor_file import load_tensors, save_tensors
 from training.config import ProjectorConfig
 from training.data import Explanations, Rows
-from training.frozen_language_model import FrozenLanguageModel, PromptedText
+from training.frozen_language_model import Beginning, FrozenLanguageModel, PromptedText
 from training.projector import Projector, alignment_loss
 from training.prompted import Prompts
 
@@ -83,10 +83,12 @@ def train_projector(
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * rate(number, config)
         optimizer.zero_grad(set_to_none=True)
+        begun = model.begin(texts, {"style": projector.style_tokens(1)})
         losses = [
-            _learn(projector, model, [texts[row] for row in rows], pairs.at(chosen[rows]), config, len(texts))
+            _learn(projector, model, [texts[row] for row in rows], pairs.at(chosen[rows]), config, len(texts), begun)
             for rows in buckets([len(text) for text in texts])
         ]
+        begun.backward()
         torch.nn.utils.clip_grad_norm_(projector.parameters(), GRADIENT_NORM)
         optimizer.step()
         steps.append(Step(number, *map(float, np.sum(losses, axis=0))))
@@ -130,10 +132,11 @@ def _learn(
     codes: tuple[Tensor, Tensor],
     config: ProjectorConfig,
     batch_size: int,
+    begun: Beginning,
 ) -> tuple[float, float]:
     """Adds to the gradients what these texts have in a batch of so many. Returns their shares of NLL and alignment."""
     soft = projector.soft_tokens(*codes)
-    nll = model.nll(texts, soft).sum() / batch_size
+    nll = model.nll(texts, soft, begun).sum() / batch_size
     alignment = _alignment(model, texts, soft) / batch_size if config.alignment_weight else torch.zeros(())
     (nll + config.alignment_weight * alignment).backward()  # type: ignore[no-untyped-call]
     return nll.item(), alignment.item()

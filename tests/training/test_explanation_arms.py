@@ -15,7 +15,7 @@ from tests.training.workshops import CONFIG, NAMES, ColourSource, ToyWorkshop, t
 from training.config import EvaluationConfig
 from training.data import DataError
 from training.explanation_arms import FORMS, Case, arms_of, nll_of_arms, swapped
-from training.frozen_language_model import FrozenLanguageModel, PromptedText
+from training.frozen_language_model import NOTHING_BEGUN, Beginning, FrozenLanguageModel, PromptedText
 from training.token_source import TokenSource
 
 
@@ -31,7 +31,10 @@ class ColourReader(FrozenLanguageModel):
         self._tokenizer = open_tokenizer(toy.workshop.language_model.folder)
         self.batch_sizes: list[int] = []
 
-    def nll(self, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Tensor:
+    def begin(self, texts: Sequence[PromptedText], soft: dict[str, Tensor]) -> Beginning:
+        return NOTHING_BEGUN
+
+    def nll(self, texts: Sequence[PromptedText], soft: dict[str, Tensor], begun: Beginning | None = None) -> Tensor:
         self.batch_sizes.append(len(texts))
         wanted = torch.tensor([self._colour(text) for text in texts])
         user, item = (soft[slot][:, 0, 0] != wanted for slot in ("user", "item"))

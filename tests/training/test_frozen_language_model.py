@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from model_store.prompt import EncodedPrompt, embed_prompt
 from model_store.token_embeddings import TokenEmbeddings
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
-from training.frozen_language_model import IGNORED, FrozenLanguageModel, PromptedText, padded
+from training.frozen_language_model import IGNORED, FrozenLanguageModel, PromptedText, common_length, padded
 
 SLOTS = {"style": slice(1, 3), "user": slice(4, 10), "item": slice(11, 17)}
 LENGTHS = {slot: where.stop - where.start for slot, where in SLOTS.items()}
@@ -116,6 +116,48 @@ def test_gradients_reach_the_soft_tokens_and_no_weight(folder, theirs):
     optimizer.step()
     assert digest(theirs) == before
     assert all(p.grad is None and not p.requires_grad for p in theirs.parameters())
+
+
+def alike(count: int, *, shared: int) -> list[PromptedText]:
+    """Texts of several lengths whose prompts have their first `shared` ids in common."""
+    texts = [text_of(row, after=row + 1, target=3 + row) for row in range(count)]
+    for text in texts:
+        text.prompt.token_ids[:shared] = texts[0].prompt.token_ids[:shared]
+        text.prompt.token_ids[shared] = text.target_ids[0] + 1  # and no more than those
+    return texts
+
+
+@pytest.mark.parametrize(("shared", "read"), [(0, 0), (2, 1), (3, 3), (4, 4), (12, 4)])
+def test_what_prompts_begin_with_is_read_once(model, shared, read):
+    """It ends where texts differ, before a slot that does not fit in, and before the first slot of a pair's own.
+
+    Read once, in batches of two and one: likelihoods and gradients are those of prompts read whole.
+    """
+    texts = alike(3, shared=shared)
+    whole, parts = soft_tokens(3), soft_tokens(3)
+    for soft in (whole, parts):
+        soft["style"] = soft["style"][:1]
+        soft |= {slot: tensor.clone().requires_grad_() for slot, tensor in soft.items()}
+    expected = model.nll(texts, {**whole, "style": whole["style"].expand(3, -1, -1)})
+    expected.sum().backward()
+    begun = model.begin(texts, parts)
+    assert begun.length == read
+    found = []
+    for rows in (slice(0, 2), slice(2, 3)):
+        soft = {slot: tensor[rows] for slot, tensor in parts.items() if slot != "style"}
+        found.append(model.nll(texts[rows], {**soft, "style": parts["style"].expand(len(texts[rows]), -1, -1)}, begun))
+        found[-1].sum().backward()
+    begun.backward()
+    torch.testing.assert_close(torch.cat(found), expected, rtol=1e-5, atol=1e-5)
+    for slot, tensor in whole.items():
+        torch.testing.assert_close(parts[slot].grad, tensor.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_a_beginning_is_never_a_whole_prompt():
+    """Something is left to ask for the first word of the target."""
+    prompt = EncodedPrompt(np.array([5, 6, 7]), {})
+    assert common_length([prompt, prompt]) == 2
+    assert common_length([prompt, EncodedPrompt(np.array([5]), {})]) == 0
 
 
 def digest(model: Any) -> str:
