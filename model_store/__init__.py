@@ -8,7 +8,15 @@ from model_store.errors import ArtifactCorrupt, ArtifactIncompatible, ArtifactNo
 from model_store.id_map import IdMap
 from model_store.language_model_spec import ChatMarkup, LanguageModelSpec
 from model_store.manifest import FORMAT_VERSION, Manifest
-from model_store.prompt import EncodedPrompt, PromptEncoder, PromptTemplate, default_template, embed_prompt, neutralise
+from model_store.prompt import (
+    EncodedPrompt,
+    PromptEncoder,
+    PromptTemplate,
+    default_template,
+    embed_prompt,
+    example_template,
+    neutralise,
+)
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.soft_tokens import SideReader, SoftTokens, WordKeys
 from model_store.store import LATEST, ModelStore
@@ -76,5 +84,6 @@ __all__ = [
     "WordKeys",
     "default_template",
     "embed_prompt",
+    "example_template",
     "neutralise",
 ]

@@ -1,15 +1,12 @@
-"""What may be an anchor word: single words of the items' texts, and facts as texts say them."""
+"""What may be an anchor word: facts as texts say them, and single words of the items' texts."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from training.data import ItemTable
-from training.facts import YEAR, FactTable
+from training.facts import KEYWORD, YEAR, Fact, FactTable
 from training.item_texts import MIN_ITEMS, ItemWords
 from training.phrasing import said_of
 
@@ -17,30 +14,30 @@ MAX_TERMS = 4096
 """Those of the most items."""
 
 
-@dataclass(frozen=True, eq=False)
-class AnchorTerms:
-    """Terms and the items that have them. Shapes: words (num_terms,); present (num_items, num_terms) CSR of 0 and 1."""
+def anchor_terms(items: ItemTable) -> FactTable:
+    """The catalogue's terms, as facts whose value is what texts say: a fact keeps its kind, a word is a keyword.
 
-    words: tuple[str, ...]
-    present: Any
+    Facts that are said alike are one term; a word with which some fact can be said is none, as texts use it for what is
+    no such fact. A year is none either.
+    """
+    said, table = ItemWords.of_items(items), FactTable.of_items(items)
+    facts = [column for column, fact in enumerate(table.facts) if fact.kind != YEAR]
+    ways = {way.lower() for column in facts for way in said_of(table.facts[column])}
+    words = [column for column in np.flatnonzero(said.lengths == 1) if said.words[column].lower() not in ways]
+    terms = [Fact(table.facts[column].kind, said_of(table.facts[column])[-1]) for column in facts]
+    terms += [Fact(KEYWORD, said.words[column]) for column in words]
+    values, firsts, column_of = np.unique(
+        np.array([term.value for term in terms], object).astype(str), return_index=True, return_inverse=True
+    )
+    merge = sp.csr_matrix((np.ones(len(terms)), (np.arange(len(terms)), column_of)), shape=(len(terms), len(values)))
+    present = sp.hstack([table.matrix[:, facts], said.present[:, words]], "csr") @ merge
+    present.data[:] = 1
+    counts = np.asarray(present.sum(axis=0)).ravel()
+    commonest = np.argsort(-counts, kind="stable")[:MAX_TERMS]
+    kept = np.sort(commonest[counts[commonest] >= MIN_ITEMS])
+    return FactTable.saying(tuple(terms[firsts[column]] for column in kept), present[:, kept].astype(np.float32))
 
-    @classmethod
-    def of_items(cls, items: ItemTable) -> AnchorTerms:
-        """The catalogue's. A fact that is said like a word of the texts is one term with it. A year is none."""
-        said, facts = ItemWords.of_items(items), FactTable.of_items(items)
-        single = np.flatnonzero(said.lengths == 1)
-        sayable = np.flatnonzero([fact.kind != YEAR for fact in facts.facts])
-        names = [said.words[column] for column in single] + [said_of(facts.facts[column])[-1] for column in sayable]
-        terms, column_of = np.unique(np.array(names, object).astype(str), return_inverse=True)
-        merge = sp.csr_matrix((np.ones(len(names)), (np.arange(len(names)), column_of)), shape=(len(names), len(terms)))
-        present = sp.hstack([said.present[:, single], facts.matrix[:, sayable]], "csr") @ merge
-        present.data[:] = 1
-        counts = np.asarray(present.sum(axis=0)).ravel()
-        commonest = np.argsort(-counts, kind="stable")[:MAX_TERMS]
-        kept = np.sort(commonest[counts[commonest] >= MIN_ITEMS])
-        return cls(tuple(terms[kept].tolist()), present[:, kept].astype(np.float32))
 
-    @classmethod
-    def none(cls, num_items: int) -> AnchorTerms:
-        """No terms at all."""
-        return cls((), sp.csr_matrix((num_items, 0), dtype=np.float32))
+def no_terms(num_items: int) -> FactTable:
+    """No terms at all."""
+    return FactTable.saying((), sp.csr_matrix((num_items, 0), dtype=np.float32))

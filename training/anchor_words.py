@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
@@ -15,8 +14,8 @@ from model_store.embeddings import Vectors
 from model_store.prompt import PromptEncoder
 from model_store.soft_tokens import WordKeys
 from model_store.token_embeddings import TokenEmbeddings
-from training.anchor_terms import AnchorTerms
-from training.facts import TasteConfig
+from training.data import Pairs
+from training.facts import FactTable, TasteConfig, Tastes
 
 RIDGE = 1e-3
 """Of the regression, as a share of the mean square of a dimension."""
@@ -30,14 +29,15 @@ MAX_USERS = 50_000
 class Anchors:
     """Anchor words, and how each side's codes point to them. Shapes: words (num_words, hidden_size)."""
 
+    names: tuple[str, ...]
     words: Vectors
     user: WordKeys
     item: WordKeys
 
 
 def anchor_words(
-    terms: AnchorTerms,
-    histories: Any,
+    terms: FactTable,
+    likes: Pairs,
     sums: tuple[Vectors, Vectors],
     encoder: PromptEncoder,
     embeddings: TokenEmbeddings,
@@ -48,35 +48,22 @@ def anchor_words(
     """Words by how well codes tell who has them: ridge regression from what a node's codes add up to.
 
     The vectors are those sums, not the nodes' own: the regression learns what survived the codes. An item has the
-    TF-IDF of its terms, a user those that they like more than others (`preferred`). No words where there are not
-    `least` terms.
+    TF-IDF of its terms, a user what they prefer, as where targets are written (`Tastes`), each user at length 1. No
+    words where there are not `least` terms.
 
-    Shapes: histories (num_users, num_items); sums (num_users, dim_joint) and (num_items, dim_joint). The embeddings
-    have this length, because tokens much shorter than their surroundings are not heard.
+    Shapes: sums (num_users, dim_joint) and (num_items, dim_joint). The embeddings have this length, because tokens much
+    shorter than their surroundings are not heard.
     """
-    if len(terms.words) < max(least, 1):
+    if len(terms.facts) < max(least, 1):
         empty = [WordKeys(np.zeros((side.shape[1], 0), np.float32), np.zeros(0, np.float32)) for side in sums]
-        return Anchors(np.zeros((0, embeddings.hidden_size), np.float32), *empty)
-    users = slice(None, None, -(-histories.shape[0] // MAX_USERS) or 1)
-    user = _keys(sums[0][users], preferred(histories[users], terms.present))
-    item = _keys(sums[1], TfidfTransformer().fit_transform(terms.present))
-    return Anchors(np.stack([length * direction(word, encoder, embeddings) for word in terms.words]), user, item)
-
-
-def preferred(histories: Any, present: Any) -> Any:
-    """What users like more than others: count * log(lift) of every term, each user at length 1.
-
-    Lift is how many times as often it comes in their history as in all histories. Shapes: histories (num_users,
-    num_items), present (num_items, num_terms) -> (num_users, num_terms) CSR.
-    """
-    counts = (histories @ present).tocoo()
-    sizes = np.asarray(histories.sum(axis=1)).ravel()
-    rates = np.asarray(counts.sum(axis=0)).ravel() / max(sizes.sum(), 1)
-    lift = counts.data / (sizes[counts.row] * rates[counts.col])
-    kept = (counts.data >= TASTE.min_count) & (lift >= TASTE.min_lift)
-    strengths = counts.data[kept] * np.log(lift[kept])
-    found = sp.csr_matrix((strengths, (counts.row[kept], counts.col[kept])), shape=counts.shape)
-    return normalize(found)
+        return Anchors((), np.zeros((0, embeddings.hidden_size), np.float32), *empty)
+    step = max(1, -(-len(sums[0]) // MAX_USERS))
+    known, asked = sums[0][::step], likes.users % step == 0
+    tastes = Tastes(terms, Pairs(likes.users[asked] // step, likes.items[asked]), len(known), TASTE)
+    user = _keys(known, normalize(tastes.strengths()))
+    item = _keys(sums[1], TfidfTransformer().fit_transform(terms.matrix))
+    names = tuple(term.value for term in terms.facts)
+    return Anchors(names, np.stack([length * direction(name, encoder, embeddings) for name in names]), user, item)
 
 
 def direction(word: str, encoder: PromptEncoder, embeddings: TokenEmbeddings) -> Vectors:

@@ -55,9 +55,13 @@ class FactTable:
             indices.extend(columns.setdefault(fact, len(columns)) for fact in dict.fromkeys(found))
             indptr.append(len(indices))
         ones = np.ones(len(indices))
-        matrix = sp.csr_matrix((ones, indices, indptr), shape=(len(items), len(columns)))
-        counts = np.maximum(np.bincount(np.array(indices, np.int64), minlength=len(columns)), 1)
-        return cls(tuple(columns), matrix, np.log(len(items) / counts))
+        return cls.saying(tuple(columns), sp.csr_matrix((ones, indices, indptr), shape=(len(items), len(columns))))
+
+    @classmethod
+    def saying(cls, facts: tuple[Fact, ...], matrix: Any) -> FactTable:
+        """These facts of the items that have them. Shapes: matrix (num_items, num_facts) CSR of 0 and 1."""
+        counts = np.maximum(np.asarray(matrix.sum(axis=0)).ravel(), 1)
+        return cls(facts, matrix, np.log(matrix.shape[0] / counts))
 
     def take(self, rows: Rows) -> FactTable:
         """The facts of these rows, in that order; -1 has none."""
@@ -104,13 +108,8 @@ class UserTaste:
         `without_one`: as if they had not liked one item that has all of these facts: a liked item does not speak for
         itself.
         """
-        size = len(self.history) - without_one
-        counts = self.counts[columns] - without_one
-        enough = (counts >= np.maximum(self.rules.min_shares[columns] * size, 1)) & (counts >= self.rules.min_count)
-        lift = counts[enough] / (size * self.rules.rates[columns[enough]])
-        strengths = np.zeros(len(columns))
-        strengths[enough] = np.where(lift >= self.rules.min_lift, counts[enough] * np.log(lift), 0.0)
-        return strengths
+        size = np.full(len(columns), len(self.history) - without_one)
+        return self.rules.strengths(self.counts[columns] - without_one, size, columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +120,14 @@ class _Rules:
     min_shares: NDArray[np.float64]
     min_count: int
     min_lift: float
+
+    def strengths(self, counts: NDArray[np.float64], sizes: Rows, columns: Rows) -> NDArray[np.float64]:
+        """Of facts that come so often in histories of these sizes, (n,) each."""
+        enough = (counts >= np.maximum(self.min_shares[columns] * sizes, 1)) & (counts >= self.min_count)
+        lift = counts[enough] / (sizes[enough] * self.rates[columns[enough]])
+        strengths = np.zeros(len(columns))
+        strengths[enough] = np.where(lift >= self.min_lift, counts[enough] * np.log(lift), 0.0)
+        return strengths
 
 
 class Tastes:
@@ -146,6 +153,14 @@ class Tastes:
         mine = slice(self._counts.indptr[user_row], self._counts.indptr[user_row + 1])
         counts[self._counts.indices[mine]] = self._counts.data[mine]
         return UserTaste(entries(self._likes, user_row), counts, self._rules)
+
+    def strengths(self) -> Any:
+        """How strongly every user prefers every fact, as `UserTaste.strengths`: (num_users, num_facts) CSR."""
+        counts, sizes = self._counts.tocoo(), np.diff(self._likes.indptr)
+        strengths = self._rules.strengths(counts.data, sizes[counts.row], counts.col)
+        found = sp.csr_matrix((strengths, (counts.row, counts.col)), shape=counts.shape)
+        found.eliminate_zeros()
+        return found
 
     def fans(self, item_row: int) -> Rows:
         """Rows of the users who liked the item in training, ascending."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.anchor_terms import AnchorTerms
+from model_store.embeddings import Vectors
+from model_store.soft_tokens import anchors
+from training.anchor_terms import anchor_terms, no_terms
 from training.anchor_words import Anchors, anchor_words
 from training.config import ProjectorConfig
 from training.prepare import Prepared
@@ -17,12 +19,12 @@ from training.progress import console, counted
 from training.projector import Projector, SideStart, Start
 from training.run_log import Log, losses_at, no_log
 from training.stages import stage_key
-from training.style import style_start
+from training.style import example_of, example_prompt, style_start
 from training.train_projector import CodedPairs, Step, train_projector
-from training.train_tokenizer import TrainedTokenizer, history_matrix
+from training.train_tokenizer import TrainedTokenizer
 from training.workshop import Workshop
 
-PROJECTOR_FORMAT = 4
+PROJECTOR_FORMAT = 5
 SHOWN_EVERY = 20
 
 
@@ -52,22 +54,42 @@ class Lesson:
 
     @cached_property
     def start(self) -> Start:
-        """The style at a typical explanation, and the catalogue's words. Made once, and only where somebody learns."""
-        every = self.workshop.prompts.explanations.texts
-        texts = [every[int(position)] for position in self.data.split.train_explanations]
-        style = style_start(texts, self.config.num_style, self.workshop.prompts.encoder, self.workshop.embeddings())
+        """The style as an example, and the catalogue's words. Made once, and only where somebody learns."""
         found, t = self.anchors, self.tokenizer
         user, item = SideStart(np.array(t.user.addends), found.user), SideStart(np.array(t.item.addends), found.item)
-        return Start(style, found.words, user, item)
+        return Start(self._style(user, item), found.words, user, item)
+
+    def _style(self, user: SideStart, item: SideStart) -> Vectors:
+        """The typical training explanation that says most of its pair's anchor words, and these."""
+        workshop, config, found = self.workshop, self.config, self.anchors
+        positions, encoder = self.data.split.train_explanations, workshop.prompts.encoder
+        texts = [workshop.prompts.explanations.texts[int(position)] for position in positions]
+
+        def sums(row: int) -> tuple[Vectors, Vectors]:
+            user_codes, item_codes = (codes.numpy() for codes in workshop.pairs.at(positions[row : row + 1]))
+            return user.sums(user_codes), item.sums(item_codes)
+
+        def said(row: int) -> int:
+            best = [
+                side.keys.best(each, config.num_soft)[0] for side, each in zip((user, item), sums(row), strict=True)
+            ]
+            return sum(found.names[column].lower() in texts[row].lower() for column in {*best[0], *best[1]})
+
+        row = example_of(texts, config.num_style, encoder, said)
+        example = example_prompt(encoder, workshop.language_model.spec.chat, config.num_style, config.num_soft)
+        tokens = [
+            anchors(side.keys, found.words, each, config.num_soft)[0]
+            for side, each in zip((user, item), sums(row), strict=True)
+        ]
+        return style_start(texts[row], (tokens[0], tokens[1]), example, encoder, workshop.embeddings())
 
     @cached_property
     def anchors(self) -> Anchors:
         """The catalogue's words; none with `anchored` off, or where items say nothing."""
-        dataset, t, spec = self.data.dataset, self.tokenizer, self.workshop.language_model.spec
-        items = dataset.items
+        items, t, spec = self.data.dataset.items, self.tokenizer, self.workshop.language_model.spec
         return anchor_words(
-            AnchorTerms.of_items(items) if self.config.anchored else AnchorTerms.none(len(items)),
-            history_matrix(self.data.split.train, dataset.num_users, dataset.num_items),
+            anchor_terms(items) if self.config.anchored else no_terms(len(items)),
+            self.data.split.train,
             (t.user.decode(t.user_codes), t.item.decode(t.item_codes)),
             self.workshop.prompts.encoder,
             self.workshop.embeddings(),

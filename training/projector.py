@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from model_store.embeddings import Vectors
+from model_store.quantizer import Codes
 from model_store.soft_tokens import SideReader, SoftTokens, WordKeys, anchors
 from model_store.types import NUM_CODES
 
@@ -19,12 +21,17 @@ class SideStart:
     codewords: Vectors
     keys: WordKeys
 
+    def sums(self, codes: Codes) -> Vectors:
+        """What nodes' codes add up to. Shapes: codes (n, 6) -> (n, dim_joint)."""
+        found: Vectors = self.codewords[np.arange(NUM_CODES), codes].sum(axis=1)
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class Start:
     """What a projector and its controls begin with.
 
-    Shapes: style (num_style, hidden); words (num_words, hidden), none where there are no anchors.
+    Shapes: style (num_positions, hidden); words (num_words, hidden), none where there are no anchors.
     """
 
     style: Vectors
@@ -62,7 +69,7 @@ class SideProjector(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         """Soft tokens of nodes. Shapes: codes (batch, 6) int64 -> (batch, num_soft, hidden)."""
         levels = torch.arange(NUM_CODES)
-        sums = self.start.codewords[levels.numpy(), codes.numpy()].sum(axis=1)
+        sums = self.start.sums(codes.numpy())
         begun = torch.from_numpy(anchors(self.start.keys, self.words, sums, self.num_soft))
         summed = self.codewords[levels, codes].sum(dim=1)
         corrections = self.outer(nn.functional.gelu(self.inner(summed), approximate="tanh"))
@@ -101,7 +108,7 @@ class Projector(nn.Module):
         )
 
     def soft_tokens(self, user_codes: Tensor, item_codes: Tensor) -> dict[str, Tensor]:
-        """Soft tokens by slot. Shapes: codes (batch, 6) -> (batch, num_style or num_soft, hidden)."""
+        """Soft tokens by slot. Shapes: codes (batch, 6) -> (batch, num_positions or num_soft, hidden)."""
         return {
             "style": self.style_tokens(len(user_codes)),
             "user": self.user(user_codes),
@@ -109,7 +116,7 @@ class Projector(nn.Module):
         }
 
     def style_tokens(self, count: int) -> Tensor:
-        """The style for so many pairs, (count, num_style, hidden)."""
+        """The style for so many pairs, (count, num_positions, hidden)."""
         return (self.style_start + self.size * self.style).expand(count, -1, -1)
 
     @torch.no_grad()

@@ -1,27 +1,51 @@
-"""Where the style begins: the soft tokens before every pair's own, which teach the frozen LLM the texts' manner."""
+"""Where the style begins: the soft tokens before every pair's own, which teach the frozen LLM the texts' manner.
+
+It begins as an example: the soft tokens of a training pair, the question, the pair's explanation. So the LLM sees from
+the first step on how words of soft tokens come up in an answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 from model_store.embeddings import Vectors
-from model_store.prompt import PromptEncoder
+from model_store.language_model_spec import ChatMarkup
+from model_store.prompt import EncodedPrompt, PromptEncoder, embed_prompt, example_template
 from model_store.token_embeddings import TokenEmbeddings
 
 MOST_TYPICAL = 2000
 """Texts among which one of the wanted length is looked for."""
 
 
-def style_start(texts: Sequence[str], num_style: int, encoder: PromptEncoder, embeddings: TokenEmbeddings) -> Vectors:
-    """First style vectors, (num_style, hidden): the embeddings of the most typical of the texts that are so long.
+def example_of(texts: Sequence[str], length: int, encoder: PromptEncoder, said: Callable[[int], int]) -> int:
+    """Which of the texts the style begins as: of typical ones that are so many tokens long, the one that says most.
 
-    Typical is what uses the words that most of them use. A text of another length is cut or repeated to fit.
+    Typical is what uses the words that most of them use; `said` tells how much of a text's soft tokens is in it. The
+    most typical of all where none is so long.
     """
     counted = CountVectorizer(binary=True, token_pattern=r"\S+").fit_transform(texts)
-    typical = np.argsort(-(counted @ np.asarray(counted.mean(axis=0)).ravel()), kind="stable")
-    candidates = [encoder.encode_text(texts[row], trusted=False) for row in typical[:MOST_TYPICAL]]
-    ids = next((ids for ids in candidates if len(ids) == num_style), candidates[0])
-    return embeddings.rows([ids[position % len(ids)] for position in range(num_style)])
+    typical = np.argsort(-(counted @ np.asarray(counted.mean(axis=0)).ravel()), kind="stable")[:MOST_TYPICAL].tolist()
+    fitting = [row for row in typical if len(encoder.encode_text(texts[row], trusted=False)) == length]
+    return max(fitting, key=said) if fitting else int(typical[0])  # first of equals
+
+
+def example_prompt(encoder: PromptEncoder, chat: ChatMarkup, answer_length: int, num_soft: int) -> EncodedPrompt:
+    """The example's positions: as many as the style has."""
+    return encoder.encode(example_template(chat, answer_length=answer_length, num_soft=num_soft).render())
+
+
+def style_start(
+    text: str, tokens: tuple[Vectors, Vectors], example: EncodedPrompt, encoder: PromptEncoder, table: TokenEmbeddings
+) -> Vectors:
+    """First style vectors, (num_positions, hidden): the example of this text and its pair's soft tokens.
+
+    A text of another length than the example's answer is cut or repeated to fit. Shapes: tokens (num_soft, hidden)
+    of the user and of the item.
+    """
+    ids, (user, item) = encoder.encode_text(text, trusted=False), tokens
+    place = example.slots["style"]
+    answer = table.rows([ids[position % len(ids)] for position in range(place.stop - place.start)])
+    return embed_prompt(example, table, {"user": user, "item": item, "style": answer})

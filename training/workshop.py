@@ -16,6 +16,7 @@ from training.fetch_language_model import FetchedLanguageModel
 from training.frozen_language_model import FrozenLanguageModel
 from training.prepare import Prepared
 from training.prompted import Known, Prompts
+from training.style import example_prompt
 from training.train_projector import CodedPairs
 from training.train_tokenizer import TrainedTokenizer
 
@@ -35,7 +36,10 @@ class Workshop:
     ) -> Workshop:
         """For training on the explanations of a data set (which it must have)."""
         assert data.dataset.explanations is not None
-        template = default_template(fetched.spec.chat, style_length=config.num_style, num_soft=config.num_soft)
+        example = example_prompt(
+            PromptEncoder.open(fetched.folder), fetched.spec.chat, config.num_style, config.num_soft
+        )
+        template = default_template(fetched.spec.chat, style_length=len(example.token_ids), num_soft=config.num_soft)
         pairs = CodedPairs(data.dataset.explanations, tokenizer.user_codes, tokenizer.item_codes)
         known = Known(
             data.dataset.items.__getitem__, histories_of(data.dataset, data.split.train), tokenizer.embeddings
