@@ -12,15 +12,14 @@ from model_store.prompt import (
     EncodedPrompt,
     PromptEncoder,
     PromptTemplate,
-    default_template,
     embed_prompt,
-    example_template,
     neutralise,
 )
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.soft_tokens import SideReader, SoftTokens, WordKeys
 from model_store.store import LATEST, ModelStore
 from model_store.string_table import StringTable
+from model_store.templates import default_template, example_template
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.types import (
     NUM_CODES,

@@ -52,6 +52,7 @@ FACES = {
         "WordKeys",
         "default_template",
         "embed_prompt",
+        "example_template",
         "neutralise",
     },
     "service": set(),

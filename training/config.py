@@ -92,8 +92,10 @@ class ProjectorConfig:
     """Soft tokens of each user and each item: two a code (ADR 0009)."""
     width: int = 256
     """Hidden units of the MLP."""
-    num_style: int = 48
-    """Soft tokens that are the same for every pair, in an example answer's place; they start as a typical text."""
+    num_examples: int = 2
+    """Examples before the question, a pair's soft tokens and its text each: the soft tokens that all pairs share."""
+    answer_length: int = 48
+    """Tokens of an example's text."""
     max_steps: int = 300
     """Optimiser steps."""
     batch_size: int = 8

@@ -23,7 +23,7 @@ from training.intervals import Values
 from training.prompted import AS_SERVED, TITLED, TOKENS_ONLY, Prompts, Shown
 from training.token_source import TokenSource
 
-BATCH = 16
+BATCH = 8
 WHOLE_TEXT_CHARS = 2000
 """Of an item's text in the profile arms: prompts as served cut it far shorter."""
 

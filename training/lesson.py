@@ -19,7 +19,7 @@ from training.progress import console, counted
 from training.projector import Projector, SideStart, Start
 from training.run_log import Log, losses_at, no_log
 from training.stages import stage_key
-from training.style import example_of, example_prompt, style_start
+from training.style import example_prompt, example_start, examples_of
 from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer
 from training.workshop import Workshop
@@ -60,7 +60,7 @@ class Lesson:
         return Start(self._style(user, item), found.words, user, item)
 
     def _style(self, user: SideStart, item: SideStart) -> Vectors:
-        """The typical training explanation that says most of its pair's anchor words, and these."""
+        """Typical training explanations that say most of their pair's anchor words, and these."""
         workshop, config, found = self.workshop, self.config, self.anchors
         positions, encoder = self.data.split.train_explanations, workshop.prompts.encoder
         texts = [workshop.prompts.explanations.texts[int(position)] for position in positions]
@@ -75,13 +75,18 @@ class Lesson:
             ]
             return sum(found.names[column].lower() in texts[row].lower() for column in {*best[0], *best[1]})
 
-        row = example_of(texts, config.num_style, encoder, said)
-        example = example_prompt(encoder, workshop.language_model.spec.chat, config.num_style, config.num_soft)
-        tokens = [
-            anchors(side.keys, found.words, each, config.num_soft)[0]
-            for side, each in zip((user, item), sums(row), strict=True)
-        ]
-        return style_start(texts[row], (tokens[0], tokens[1]), example, encoder, workshop.embeddings())
+        def tokens(row: int) -> list[Vectors]:
+            return [
+                anchors(side.keys, found.words, each, config.num_soft)[0]
+                for side, each in zip((user, item), sums(row), strict=True)
+            ]
+
+        example = example_prompt(encoder, workshop.language_model.spec.chat, config.answer_length, config.num_soft)
+        rows, table = (
+            examples_of(texts, config.num_examples, config.answer_length, encoder, said),
+            workshop.embeddings(),
+        )
+        return np.concatenate([example_start(texts[row], tokens(row), example, encoder, table) for row in rows])
 
     @cached_property
     def anchors(self) -> Anchors:

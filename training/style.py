@@ -1,46 +1,54 @@
 """Where the style begins: the soft tokens before every pair's own, which teach the frozen LLM the texts' manner.
 
-It begins as an example: the soft tokens of a training pair, the question, the pair's explanation. So the LLM sees from
+It begins as examples: the soft tokens of a training pair, the question, the pair's explanation. So the LLM sees from
 the first step on how words of soft tokens come up in an answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import cycle, islice
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 from model_store.embeddings import Vectors
 from model_store.language_model_spec import ChatMarkup
-from model_store.prompt import EncodedPrompt, PromptEncoder, embed_prompt, example_template
+from model_store.prompt import EncodedPrompt, PromptEncoder, embed_prompt
+from model_store.templates import example_template
 from model_store.token_embeddings import TokenEmbeddings
 
 MOST_TYPICAL = 2000
 """Texts among which one of the wanted length is looked for."""
 
 
-def example_of(texts: Sequence[str], length: int, encoder: PromptEncoder, said: Callable[[int], int]) -> int:
-    """Which of the texts the style begins as: of typical ones that are so many tokens long, the one that says most.
+def examples_of(
+    texts: Sequence[str], count: int, length: int, encoder: PromptEncoder, said: Callable[[int], int]
+) -> list[int]:
+    """Which of the texts the style begins as: of typical ones that are so many tokens long, those that say most.
 
     Typical is what uses the words that most of them use; `said` tells how much of a text's soft tokens is in it. The
-    most typical of all where none is so long.
+    most typical of other lengths where too few are so long; the same again where there are too few texts.
     """
     counted = CountVectorizer(binary=True, token_pattern=r"\S+").fit_transform(texts)
     typical = np.argsort(-(counted @ np.asarray(counted.mean(axis=0)).ravel()), kind="stable")[:MOST_TYPICAL].tolist()
     fitting = [row for row in typical if len(encoder.encode_text(texts[row], trusted=False)) == length]
-    return max(fitting, key=said) if fitting else int(typical[0])  # first of equals
+    ordered = [*sorted(fitting, key=said, reverse=True), *typical]
+    first_of: dict[str, int] = {}
+    for row in ordered:
+        first_of.setdefault(texts[row], row)
+    return list(islice(cycle(first_of.values()), count))
 
 
 def example_prompt(encoder: PromptEncoder, chat: ChatMarkup, answer_length: int, num_soft: int) -> EncodedPrompt:
-    """The example's positions: as many as the style has."""
+    """The positions of one example."""
     return encoder.encode(example_template(chat, answer_length=answer_length, num_soft=num_soft).render())
 
 
-def style_start(
-    text: str, tokens: tuple[Vectors, Vectors], example: EncodedPrompt, encoder: PromptEncoder, table: TokenEmbeddings
+def example_start(
+    text: str, tokens: Sequence[Vectors], example: EncodedPrompt, encoder: PromptEncoder, table: TokenEmbeddings
 ) -> Vectors:
-    """First style vectors, (num_positions, hidden): the example of this text and its pair's soft tokens.
+    """Vectors of an example, (num_positions, hidden): this text and its pair's soft tokens.
 
     A text of another length than the example's answer is cut or repeated to fit. Shapes: tokens (num_soft, hidden)
     of the user and of the item.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from model_store.artifact import Artifact
-from model_store.prompt import PromptEncoder, PromptTemplate, default_template
+from model_store.prompt import PromptEncoder, PromptTemplate
+from model_store.templates import default_template
 from model_store.token_embeddings import TokenEmbeddings
 from training.config import ProjectorConfig
 from training.data import Explanations
@@ -36,10 +37,10 @@ class Workshop:
     ) -> Workshop:
         """For training on the explanations of a data set (which it must have)."""
         assert data.dataset.explanations is not None
-        example = example_prompt(
-            PromptEncoder.open(fetched.folder), fetched.spec.chat, config.num_style, config.num_soft
-        )
-        template = default_template(fetched.spec.chat, style_length=len(example.token_ids), num_soft=config.num_soft)
+        encoder, chat = PromptEncoder.open(fetched.folder), fetched.spec.chat
+        example = example_prompt(encoder, chat, config.answer_length, config.num_soft)
+        length = config.num_examples * len(example.token_ids)
+        template = default_template(chat, style_length=length, num_soft=config.num_soft)
         pairs = CodedPairs(data.dataset.explanations, tokenizer.user_codes, tokenizer.item_codes)
         known = Known(
             data.dataset.items.__getitem__, histories_of(data.dataset, data.split.train), tokenizer.embeddings

@@ -15,11 +15,11 @@ from model_store.prompt import (
     PromptTemplate,
     SlotSegment,
     TextSegment,
-    default_template,
     embed_prompt,
     neutralise,
     open_tokenizer,
 )
+from model_store.templates import default_template
 from model_store.token_embeddings import TokenEmbeddings
 from model_store.types import EmbedsPart, Prompt, TextPart
 from tests.artifacts import CHAT, HIDDEN_SIZE, tiny_language_model

@@ -9,8 +9,9 @@ import scipy.sparse as sp
 from model_store.prompt import PromptEncoder
 from model_store.token_embeddings import TokenEmbeddings
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
-from training.anchor_terms import AnchorTerms
 from training.anchor_words import Anchors, anchor_words
+from training.data import Pairs
+from training.facts import KEYWORD, Fact, FactTable
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
 LENGTH = 1.7
@@ -49,8 +50,10 @@ def found_words(llm: Path, *, least: int = 3) -> tuple[Anchors, tuple[np.ndarray
     texts = text_vectors(said, dim=18, length=0.5, seed=0)
     sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    terms = AnchorTerms(said.words, said.present)
-    return anchor_words(terms, histories(), sums, encoder, embeddings, length=LENGTH, least=least), sums
+    terms = FactTable.saying(tuple(Fact(KEYWORD, word) for word in said.words), said.present)
+    return anchor_words(
+        terms, Pairs(*histories().nonzero()), sums, encoder, embeddings, length=LENGTH, least=least
+    ), sums
 
 
 def word_of(found: Anchors, row: int, llm: Path) -> str:
@@ -92,6 +95,11 @@ def test_an_item_that_says_nothing_points_to_the_commonest_words(llm):
     scores = texts.mean(axis=0) @ found.item.weights + found.item.bias
     assert scores.min() > 0
     assert scores.max() < 2 * scores.min()
+
+
+def test_names_are_those_of_the_words(llm):
+    found, _ = found_words(llm)
+    assert all(word_of(found, row, llm) == name for row, name in enumerate(found.names))
 
 
 def test_too_few_words_are_none(llm):

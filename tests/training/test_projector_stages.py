@@ -42,7 +42,8 @@ def test_the_projector_is_trained_once(toy, tmp_path):
     soft = SoftTokens.from_tensors(first.tensors)
     sizes = (soft.codebook_size, soft.num_soft, soft.hidden_size)
     assert sizes == (CODEBOOK_SIZE, CONFIG.num_soft, toy.workshop.language_model.spec.hidden_size)
-    assert len(soft.style) == CONFIG.num_style
+    (style,) = (part for part in toy.workshop.template.segments if getattr(part, "slot", None) == "style")
+    assert len(soft.style) == style.length > CONFIG.num_style
     assert np.shape(first.facts["losses"]) == (CONFIG.max_steps, 2)
     make(seed=1)
     make(config=replace(CONFIG, width=9))

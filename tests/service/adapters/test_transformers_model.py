@@ -10,7 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from model_store.prompt import PromptEncoder, default_template, embed_prompt
+from model_store.prompt import PromptEncoder, embed_prompt
+from model_store.templates import default_template
 from model_store.tensor_file import load_tensors, save_tensors
 from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.transformers_model import TransformersModel
