@@ -94,8 +94,8 @@ class ProjectorConfig:
     """Hidden units of the MLP."""
     num_examples: int = 2
     """Examples before the question, a pair's soft tokens and its text each: the soft tokens that all pairs share."""
-    answer_length: int = 48
-    """Tokens of an example's text."""
+    num_style: int = 48
+    """Of these, in the place of an example's text."""
     max_steps: int = 300
     """Optimiser steps."""
     batch_size: int = 8

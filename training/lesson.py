@@ -81,9 +81,9 @@ class Lesson:
                 for side, each in zip((user, item), sums(row), strict=True)
             ]
 
-        example = example_prompt(encoder, workshop.language_model.spec.chat, config.answer_length, config.num_soft)
+        example = example_prompt(encoder, workshop.language_model.spec.chat, config.num_style, config.num_soft)
         rows, table = (
-            examples_of(texts, config.num_examples, config.answer_length, encoder, said),
+            examples_of(texts, config.num_examples, config.num_style, encoder, said),
             workshop.embeddings(),
         )
         return np.concatenate([example_start(texts[row], tokens(row), example, encoder, table) for row in rows])

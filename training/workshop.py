@@ -38,7 +38,7 @@ class Workshop:
         """For training on the explanations of a data set (which it must have)."""
         assert data.dataset.explanations is not None
         encoder, chat = PromptEncoder.open(fetched.folder), fetched.spec.chat
-        example = example_prompt(encoder, chat, config.answer_length, config.num_soft)
+        example = example_prompt(encoder, chat, config.num_style, config.num_soft)
         length = config.num_examples * len(example.token_ids)
         template = default_template(chat, style_length=length, num_soft=config.num_soft)
         pairs = CodedPairs(data.dataset.explanations, tokenizer.user_codes, tokenizer.item_codes)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model_store.prompt import open_tokenizer
 from model_store.types import Item
-from tests.training.workshops import CONFIG, NAMES, ColourSource, ToyWorkshop, toy_workshop
+from tests.training.workshops import CONFIG, NAMES, ColourSource, ToyWorkshop, style_length, toy_workshop
 from training.config import EvaluationConfig
 from training.data import DataError
 from training.explanation_arms import FORMS, Case, arms_of, nll_of_arms, swapped
@@ -106,7 +106,7 @@ def test_profile_arms_tell_the_whole_text_and_no_tokens_leaves_the_slots_out(toy
     assert "A title" not in tokenizer.decode(texts["profile"].token_ids.tolist())
     assert set(texts["profile"].slots) == {"style", "user", "item"}
     assert texts["none"].slots == {}
-    assert len(texts["none"].token_ids) == len(texts["true"].token_ids) - CONFIG.num_style - 2 * CONFIG.num_soft
+    assert len(texts["none"].token_ids) == len(texts["true"].token_ids) - style_length(toy) - 2 * CONFIG.num_soft
 
 
 def test_a_swap_gives_another_id_out_of_the_same_rows():

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from model_store.soft_tokens import SoftTokens
-from tests.training.workshops import CODEBOOK_SIZE, CONFIG, ToyWorkshop, toy_lesson, toy_projector, toy_workshop
+from tests.training.workshops import (
+    CODEBOOK_SIZE,
+    CONFIG,
+    ToyWorkshop,
+    style_length,
+    toy_lesson,
+    toy_projector,
+    toy_workshop,
+)
 from training.projector_stages import projector_stage
 from training.run_log import Point
 from training.stages import StageCache
@@ -42,8 +50,7 @@ def test_the_projector_is_trained_once(toy, tmp_path):
     soft = SoftTokens.from_tensors(first.tensors)
     sizes = (soft.codebook_size, soft.num_soft, soft.hidden_size)
     assert sizes == (CODEBOOK_SIZE, CONFIG.num_soft, toy.workshop.language_model.spec.hidden_size)
-    (style,) = (part for part in toy.workshop.template.segments if getattr(part, "slot", None) == "style")
-    assert len(soft.style) == style.length > CONFIG.num_style
+    assert len(soft.style) == style_length(toy) > CONFIG.num_style
     assert np.shape(first.facts["losses"]) == (CONFIG.max_steps, 2)
     make(seed=1)
     make(config=replace(CONFIG, width=9))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_store.prompt import open_tokenizer
-from tests.training.workshops import CONFIG, ToyWorkshop, toy_workshop
+from tests.training.workshops import CONFIG, ToyWorkshop, style_length, toy_workshop
 from training.prompted import Prompts
 
 
@@ -50,13 +50,13 @@ def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts, rea
     assert {title.split()[1] for title in liked} == {item.title.split()[1]}
 
 
-def test_tokens_only_tells_nothing_but_tokens(prompts, read):
+def test_tokens_only_tells_nothing_but_tokens(toy, prompts, read):
     """Neither title nor text nor past: the same prompt for every pair, with the same slots."""
     first, second = (prompts.of(position, tokens_only=True).prompt for position in (0, 1))
     np.testing.assert_array_equal(first.token_ids, second.token_ids)
     assert "Title" not in read(first.token_ids)
     assert {slot: where.stop - where.start for slot, where in first.slots.items()} == {
-        "style": CONFIG.num_style,
+        "style": style_length(toy),
         "user": CONFIG.num_soft,
         "item": CONFIG.num_soft,
     }

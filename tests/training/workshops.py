@@ -9,6 +9,7 @@ from torch import Tensor
 
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings
+from model_store.prompt import SlotSegment
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.vocabulary import CodeMeaning, Vocabulary
 from tests.artifacts import HIDDEN_SIZE, NUM_SOFT, random_soft_tokens, tiny_language_model
@@ -27,6 +28,7 @@ from training.workshop import Workshop
 CODEBOOK_SIZE = 4
 CONFIG = ProjectorConfig(
     width=8,
+    num_examples=1,
     num_style=2,
     num_soft=NUM_SOFT,
     max_steps=6,
@@ -72,11 +74,17 @@ def toy_source(toy: ToyWorkshop) -> TokenSource:
     return TokenSource(toy_projector(toy).exported(), toy.tokenizer.user_codes, toy.tokenizer.item_codes)
 
 
+def style_length(toy: ToyWorkshop) -> int:
+    """Positions of the template's style."""
+    segments = toy.workshop.template.segments
+    return sum(part.length for part in segments if isinstance(part, SlotSegment) and part.slot == "style")
+
+
 class ColourSource(TokenSource):
     """Every value of a node's soft tokens is its macro code, or `always` where that is given."""
 
     def __init__(self, toy: ToyWorkshop, always: int | None = None) -> None:
-        tokens = random_soft_tokens(0, num_style=CONFIG.num_style)
+        tokens = random_soft_tokens(0, num_style=style_length(toy))
         super().__init__(tokens, toy.tokenizer.user_codes, toy.tokenizer.item_codes)
         object.__setattr__(self, "always", always)
 
@@ -87,7 +95,7 @@ class ColourSource(TokenSource):
         found = {slot: torch.from_numpy(codes.astype(np.float32))[:, None, None] for slot, codes in macro.items()}
         if (always := vars(self)["always"]) is not None:
             found = {slot: torch.full_like(codes, always) for slot, codes in found.items()}
-        style = torch.zeros(len(user_rows), CONFIG.num_style, HIDDEN_SIZE)
+        style = torch.zeros(len(user_rows), len(self.tokens.style), HIDDEN_SIZE)
         return {"style": style, **{slot: codes.expand(shape) for slot, codes in found.items()}}
 
 
