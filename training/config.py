@@ -108,6 +108,8 @@ class ProjectorConfig:
     """Weight of the semantic alignment regularisation (arXiv:2512.15614)."""
     title_dropout: float = 0.5
     """Share of prompts with tokens only: beside title and text the LLM would leave the tokens alone."""
+    text_dropout: float = 0.4
+    """Of the others, the share with the title alone, without text and past items."""
     max_target_tokens: int = 96
     """Longest reference, in the LLM's tokens; the rest is cut."""
     checkpoint_steps: int = 20

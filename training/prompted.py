@@ -52,10 +52,6 @@ class Prompts:
     eos_token_id: int
     max_target_tokens: int
 
-    def of(self, position: int, *, tokens_only: bool) -> PromptedText:
-        """The explanation at this position: with title, text and closest past items as served, or with tokens only."""
-        return self.showing(position, TOKENS_ONLY if tokens_only else AS_SERVED)
-
     def showing(self, position: int, shown: Shown) -> PromptedText:
         """The explanation at this position after a prompt that tells what is shown."""
         explanations = self.explanations

@@ -19,7 +19,7 @@ from training.config import ProjectorConfig
 from training.data import Explanations, Rows
 from training.frozen_language_model import Beginning, FrozenLanguageModel, PromptedText
 from training.projector import Projector, alignment_loss
-from training.prompted import Prompts
+from training.prompted import AS_SERVED, TITLED, TOKENS_ONLY, Prompts, Shown
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,7 @@ def train_projector(
 ) -> list[Step]:
     """Train in place on the explanations at `positions`; resumes from `checkpoints` where an earlier run was cut off.
 
-    Each prompt is either as served or, with chance `title_dropout`, tokens only: beside a title the LLM would learn to
-    read the title and leave the tokens alone.
+    What a prompt shows beside the tokens is drawn anew each time (`drawn`).
     """
     optimizer = torch.optim.AdamW(_groups(projector, config), weight_decay=0.0, betas=(0.9, 0.98))
     steps = _resume(projector, optimizer, checkpoints / CHECKPOINT)
@@ -79,7 +78,7 @@ def train_projector(
     for number in range(len(steps) + 1, config.max_steps + 1):
         chosen = positions[order[number - 1]]
         rng = np.random.default_rng([seed, number])
-        texts = [prompts.of(int(p), tokens_only=bool(rng.random() < config.title_dropout)) for p in chosen]
+        texts = [prompts.showing(int(position), drawn(rng, config)) for position in chosen]
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * rate(number, config)
         optimizer.zero_grad(set_to_none=True)
@@ -96,6 +95,15 @@ def train_projector(
         if number % config.checkpoint_steps == 0:
             _save(projector, optimizer, steps, checkpoints / CHECKPOINT)
     return steps
+
+
+def drawn(rng: np.random.Generator, config: ProjectorConfig) -> Shown:
+    """What a prompt shows: nothing but tokens, the title, or all that is served.
+
+    Beside a title the LLM would learn to read the title and leave the tokens alone, and beside a text the title.
+    """
+    dropped = rng.random(2) < (config.title_dropout, config.text_dropout)
+    return TOKENS_ONLY if dropped[0] else TITLED if dropped[1] else AS_SERVED
 
 
 def rate(number: int, config: ProjectorConfig) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from model_store.prompt import open_tokenizer
 from tests.training.workshops import CONFIG, ToyWorkshop, style_length, toy_workshop
-from training.prompted import Prompts
+from training.prompted import AS_SERVED, TOKENS_ONLY, Prompts
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +31,17 @@ def read(toy: ToyWorkshop) -> Callable[[np.ndarray], str]:
 
 def test_the_target_is_the_reference_text_and_an_end(prompts, read):
     """Cut at `max_target_tokens`, then the end token; the LLM learns where to stop."""
-    target = prompts.of(0, tokens_only=True).target_ids
+    target = prompts.showing(0, TOKENS_ONLY).target_ids
     assert read(target[:-1]) == prompts.explanations.texts[0][: CONFIG.max_target_tokens]
     assert target[-1] == prompts.eos_token_id
-    whole = replace(prompts, max_target_tokens=500).of(0, tokens_only=True).target_ids
+    whole = replace(prompts, max_target_tokens=500).showing(0, TOKENS_ONLY).target_ids
     assert read(whole[:-1]) == prompts.explanations.texts[0]
 
 
 def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts, read):
     """Three past titles, all of the item's colour and none the item itself."""
     item = prompts.known.item_of(int(prompts.explanations.items[0]))
-    shown = read(prompts.of(0, tokens_only=False).prompt.token_ids)
+    shown = read(prompts.showing(0, AS_SERVED).prompt.token_ids)
     assert f'Title: "{item.title}"' in shown
     assert f'About: "{item.about}"' in shown
     liked = shown.split('Liked before: "')[1].split('"')[0].split("; ")
@@ -52,7 +52,7 @@ def test_as_served_has_title_text_and_past_items_of_the_same_colour(prompts, rea
 
 def test_tokens_only_tells_nothing_but_tokens(toy, prompts, read):
     """Neither title nor text nor past: the same prompt for every pair, with the same slots."""
-    first, second = (prompts.of(position, tokens_only=True).prompt for position in (0, 1))
+    first, second = (prompts.showing(position, TOKENS_ONLY).prompt for position in (0, 1))
     np.testing.assert_array_equal(first.token_ids, second.token_ids)
     assert "Title" not in read(first.token_ids)
     assert {slot: where.stop - where.start for slot, where in first.slots.items()} == {
@@ -72,4 +72,4 @@ def test_the_prompt_is_the_template_s_own(toy, prompts):
     titles = [prompts.known.item_of(row).title for row in alike]
     rendered = toy.workshop.template.render(title=item.title, text=item.about, history=titles)
     expected = prompts.encoder.encode(rendered)
-    np.testing.assert_array_equal(prompts.of(0, tokens_only=False).prompt.token_ids, expected.token_ids)
+    np.testing.assert_array_equal(prompts.showing(0, AS_SERVED).prompt.token_ids, expected.token_ids)

@@ -9,6 +9,7 @@ import torch
 from model_store.prompt import EncodedPrompt
 from model_store.rerank_prompt import answer_ids, rerank_template
 from tests.training.workshops import CONFIG, ColourSource, ToyWorkshop, toy_workshop
+from training.prompted import AS_SERVED, TOKENS_ONLY
 from training.rerank import NUM_CANDIDATES, rerank_figures
 
 
@@ -71,7 +72,7 @@ def test_log_probabilities_do_not_depend_on_the_batch(toy):
     """A prompt beside longer ones is answered as alone, and the vocabulary's probabilities add up to 1."""
     model, prompts = toy.workshop.open_model("float32"), toy.workshop.prompts
     rows = toy.data.split.train_explanations[:3]
-    encoded = [prompts.of(int(row), tokens_only=row == rows[0]).prompt for row in rows]
+    encoded = [prompts.showing(int(row), TOKENS_ONLY if row == rows[0] else AS_SERVED).prompt for row in rows]
     spec = toy.workshop.language_model.spec
     soft = {
         slot: torch.randn(3, where.stop - where.start, spec.hidden_size) for slot, where in encoded[0].slots.items()

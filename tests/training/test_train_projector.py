@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM
 
 from tests.training.workshops import CONFIG, ToyWorkshop, toy_projector, toy_workshop
 from training.config import ProjectorConfig
-from training.frozen_language_model import FrozenLanguageModel
+from training.frozen_language_model import NOTHING_BEGUN, Beginning, FrozenLanguageModel
 from training.projector import Projector
+from training.prompted import AS_SERVED, TITLED, TOKENS_ONLY
 from training.train_projector import (
     CHECKPOINT,
     LARGEST_BUCKET,
@@ -23,6 +24,7 @@ from training.train_projector import (
     Step,
     batches,
     buckets,
+    drawn,
     rate,
     train_projector,
 )
@@ -104,19 +106,32 @@ def test_buckets_hold_every_row_once_shortest_first(count):
     assert all(max(lengths[a] for a in rows) <= min(lengths[b] for b in later) for rows, later in pairwise(found))
 
 
-def test_buckets_change_no_gradient(toy, model, fresh):
-    """A step over eight texts in two buckets moves the projector as one over all eight at once would."""
-    rows = toy.data.split.train_explanations[:8]
-    texts = [toy.workshop.prompts.of(int(row), tokens_only=bool(row % 2)) for row in rows]
+def test_prompts_show_the_title_and_the_text_as_often_as_asked(toy):
+    """Half with tokens only; of the others two fifths with the title alone."""
+    rng = np.random.default_rng(0)
+    shown = [drawn(rng, ProjectorConfig()) for _ in range(4000)]
+    shares = [shown.count(form) / 4000 for form in (TOKENS_ONLY, TITLED, AS_SERVED)]
+    np.testing.assert_allclose(shares, [0.5, 0.2, 0.3], atol=0.03)
 
-    def gradients(parts: list[np.ndarray]) -> list[torch.Tensor]:
+
+def test_neither_buckets_nor_what_is_read_once_change_a_gradient(toy, model, fresh):
+    """A step over eight texts in two buckets behind one beginning moves the projector as one pass over all would."""
+    rows = toy.data.split.train_explanations[:8]
+    texts = [toy.workshop.prompts.showing(int(row), (AS_SERVED, TOKENS_ONLY, TITLED)[row % 3]) for row in rows]
+
+    def gradients(parts: list[np.ndarray], begin: Callable[[Projector], Beginning]) -> list[torch.Tensor]:
         projector = fresh()
+        begun = begin(projector)
         for part in parts:
             soft = projector.soft_tokens(*toy.workshop.pairs.at(rows[part]))
-            (model.nll([texts[row] for row in part], soft).sum() / len(rows)).backward()
+            (model.nll([texts[row] for row in part], soft, begun).sum() / len(rows)).backward()
+        begun.backward()
         return [p.grad for p in projector.parameters() if p.grad is not None]
 
-    parted, whole = gradients(buckets([len(text) for text in texts])), gradients([np.arange(8)])
+    parted = gradients(
+        buckets([len(text) for text in texts]), lambda learner: model.begin(texts, {"style": learner.style_tokens(1)})
+    )
+    whole = gradients([np.arange(8)], lambda learner: NOTHING_BEGUN)
     assert len(parted) == len(whole) > 0
     for one, other in zip(parted, whole, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
@@ -137,7 +152,7 @@ def test_training_makes_the_references_likelier(toy, model, fresh, train, tmp_pa
     """Thirty steps lower the NLL of the explanations trained on, without their titles."""
     config = replace(CONFIG, max_steps=30, batch_size=8, title_dropout=1.0)
     projector, rows = fresh(), toy.data.split.train_explanations[:16]
-    texts = [toy.workshop.prompts.of(int(position), tokens_only=True) for position in rows]
+    texts = [toy.workshop.prompts.showing(int(position), TOKENS_ONLY) for position in rows]
 
     def nll() -> float:
         soft = projector.soft_tokens(*toy.workshop.pairs.at(rows))
