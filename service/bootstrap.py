@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_store.artifact import Artifact
-from model_store.prompt import PromptEncoder, PromptTemplate
 from model_store.recency import Recency
 from model_store.rerank_prompt import rerank_template
 from model_store.store import ModelStore
-from model_store.token_embeddings import TokenEmbeddings
 from service.adapters.explanation_cache import MemoryExplanationCache, RedisExplanationCache
 from service.adapters.feedback_log import open_log
 from service.adapters.retriever import ExactRetriever, FaissRetriever
@@ -103,7 +101,7 @@ def build_components(
     if engine is None and (make := make_language_model or chosen_model(settings, artifact, telemetry)) is not None:
         engine = _engine(settings, make, telemetry)
     evidence = _evidence(artifact, labels)
-    prompts = _prompts(artifact) if engine else None
+    prompts = PromptMaker.of(artifact) if engine else None
     reranker = _reranker(settings, artifact, evidence, prompts, engine) if engine and prompts else None
     explainer = Explainer(
         version=artifact.version,
@@ -237,14 +235,4 @@ def _reranker(
         prompts=prompts.asking(question),
         engine=engine,
         max_items=settings.rerank_items,
-    )
-
-
-def _prompts(artifact: Artifact) -> PromptMaker:
-    folder, spec = artifact.language_model_path, artifact.manifest.language_model
-    return PromptMaker(
-        PromptTemplate.from_json(artifact.manifest.prompt_template),
-        PromptEncoder.open(folder),
-        TokenEmbeddings.open(folder, scale=spec.embedding_scale),
-        artifact.soft_tokens,
     )

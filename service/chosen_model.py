@@ -5,6 +5,7 @@ from collections.abc import Callable
 from model_store.artifact import Artifact
 from service.adapters.vllm_model import VllmModel
 from service.interfaces import LanguageModel
+from service.prompt_maker import PromptMaker
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -28,6 +29,8 @@ def _transformers(settings: Settings, artifact: Artifact, telemetry: Telemetry) 
         dtype=settings.llm_dtype,
         timeout_s=settings.llm_timeout_s,
         telemetry=telemetry,
+        # A version that is swapped in later has another style: its prompts are read whole
+        beginning=PromptMaker.of(artifact).beginning,
     )
 
 

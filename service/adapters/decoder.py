@@ -4,6 +4,9 @@
 have ended. Here every prompt has a slot of a preallocated key/value cache (as in vLLM, without the paging): it is
 prefilled alone, so no padding exists that could change an answer, joins the others at the next step, and leaves when it
 has ended. Rows 0..n-1 are always the busy ones. Prompts that are only judged need no slot: `shared_beginning`.
+
+What every prompt begins with (instructions and style) is read once, when the model is loaded, and kept in a slot of its
+own behind the others: a prompt that begins so takes a copy, and only its end is read.
 """
 
 import math
@@ -42,7 +45,10 @@ class FirstLogits(NamedTuple):
 class Decoder:
     """One model, `slots` rows. Not for several threads at once."""
 
-    def __init__(self, model: PreTrainedModel, *, slots: int, capacity: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, *, slots: int, capacity: int, beginning: NDArray[np.float32] | None = None
+    ) -> None:
+        """`beginning` is what most prompts begin with, (length, hidden)."""
         config = model.config.get_text_config()
         self.hidden_size = int(config.hidden_size)
         self.slots = slots
@@ -52,17 +58,29 @@ class Decoder:
         model.set_attn_implementation(GROUPED if config.model_type in GROUPED_TYPES else "eager")
         self._model = cast(Any, model.eval().requires_grad_(False))
         self._where = _Where()
-        self._layers = [_SlotLayer(self._where, slots, self.capacity) for _ in range(config.num_hidden_layers)]
+        self._layers = [_SlotLayer(self._where, slots + 1, self.capacity) for _ in range(config.num_hidden_layers)]
         self._cache = Cache(layers=list(self._layers))
         fuse(self._model)
+        self._beginning = np.zeros((0, self.hidden_size), np.float32)
+        if beginning is not None and 0 < len(beginning) < self.capacity:
+            self.prefill(slots, beginning)
+            self._beginning = beginning
 
     @classmethod
-    def open(cls, folder: Path, *, dtype: torch.dtype, slots: int, capacity: int) -> "Decoder":
+    def open(
+        cls,
+        folder: Path,
+        *,
+        dtype: torch.dtype,
+        slots: int,
+        capacity: int,
+        beginning: NDArray[np.float32] | None = None,
+    ) -> "Decoder":
         """The decoder of a Hugging Face folder, on the GPU where there is one."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
         disable_progress_bar()  # it would stand in the middle of a JSON log
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, local_files_only=True)
-        return cls(model.to(device), slots=slots, capacity=capacity)
+        return cls(model.to(device), slots=slots, capacity=capacity, beginning=beginning)
 
     @property
     def device(self) -> torch.device:
@@ -79,9 +97,17 @@ class Decoder:
     @torch.inference_mode()
     def prefill(self, slot: int, prompt_embeds: NDArray[np.float32]) -> Tensor:
         """Read a prompt into a slot. Shapes: prompt_embeds (seq, hidden), seq < capacity -> logits (vocab,) float32."""
-        embeds = torch.from_numpy(np.array(prompt_embeds))[None].to(self._model.device, self._model.dtype)
-        self._where.prefill(slot)
-        return self._read(embeds, self._cache)[0]
+        known = self._known(prompt_embeds)
+        if known:
+            self.move(self.slots, slot, known)
+        embeds = torch.from_numpy(np.array(prompt_embeds[known:]))[None].to(self._model.device, self._model.dtype)
+        self._where.prefill(slot, known)
+        return self._read(embeds, self._cache, known)[0]
+
+    def _known(self, prompt: NDArray[np.float32]) -> int:
+        """Positions of a prompt that need not be read: all of the beginning, or none."""
+        length = len(self._beginning)
+        return length if len(prompt) > length and np.array_equal(prompt[:length], self._beginning) else 0
 
     @torch.inference_mode()
     def first_logits(self, prompts: Prompts, *, max_positions: int = TOGETHER) -> Iterator[FirstLogits]:
@@ -121,11 +147,11 @@ class Decoder:
         for layer in self._layers:
             layer.move(source, target, length)
 
-    def _read(self, embeds: Tensor, cache: Cache) -> Tensor:
-        """One prompt from its first position. Shapes: embeds (1, seq, hidden) -> logits (1, vocab) float32."""
-        length = embeds.shape[1]
-        mask = torch.full((length, length), -torch.inf, dtype=embeds.dtype, device=embeds.device).triu(1)
-        return self._forward(embeds, torch.arange(length, device=embeds.device)[None], mask[None, None], cache)
+    def _read(self, embeds: Tensor, cache: Cache, known: int = 0) -> Tensor:
+        """One prompt behind `known` positions. Shapes: embeds (1, seq, hidden) -> logits (1, vocab) float32."""
+        length, device = embeds.shape[1], embeds.device
+        mask = torch.full((length, known + length), -torch.inf, dtype=embeds.dtype, device=device).triu(known + 1)
+        return self._forward(embeds, torch.arange(known, known + length, device=device)[None], mask[None, None], cache)
 
     def _forward(self, embeds: Tensor, positions: Tensor, mask: Tensor, cache: Cache) -> Tensor:
         output = self._model(
@@ -142,8 +168,9 @@ class Decoder:
 class _Where:
     """Which slots and positions the forward pass under way writes; shared by all layers."""
 
-    def prefill(self, slot: int) -> None:
+    def prefill(self, slot: int, known: int) -> None:
         self.slot: int | None = slot
+        self.known = known
 
     def step(self, positions: Tensor, longest: int) -> None:
         self.slot = None
@@ -169,10 +196,13 @@ class _SlotLayer(CacheLayerMixin):
             self.lazy_initialization(key_states, value_states)
         where = self._where
         if where.slot is not None:
-            length = key_states.shape[2]
-            self._keys[where.slot, :, :length] = key_states[0]
-            self._values[where.slot, :, :length] = value_states[0]
-            return key_states, value_states
+            stop = where.known + key_states.shape[2]
+            self._keys[where.slot, :, where.known : stop] = key_states[0]
+            self._values[where.slot, :, where.known : stop] = value_states[0]
+            if not where.known:
+                return key_states, value_states
+            row = slice(where.slot, where.slot + 1)
+            return self._keys[row, :, :stop], self._values[row, :, :stop]
         self._keys[where.rows, :, where.positions] = key_states[:, :, 0]
         self._values[where.rows, :, where.positions] = value_states[:, :, 0]
         busy = len(where.rows)

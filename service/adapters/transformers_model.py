@@ -48,8 +48,11 @@ class TransformersModel:
         max_waiting: int = 64,
         timeout_s: float = 60.0,
         telemetry: Telemetry | None = None,
+        beginning: NDArray[np.float32] | None = None,
     ) -> None:
         """Loads the model: seconds, so not on the event loop. `timeout_s` counts waiting and decoding together.
+
+        `beginning`, (length, hidden_size), is what most prompts begin with: read once, now.
 
         OSError or ValueError where the folder holds no model that transformers can load.
         """
@@ -60,7 +63,7 @@ class TransformersModel:
         self._in_parity = False
         capacity = min(spec.context_length, CONTEXT)
         self._worker = DecodingWorker(
-            partial(Decoder.open, folder, dtype=DTYPES[dtype], slots=max_batch, capacity=capacity),
+            partial(Decoder.open, folder, dtype=DTYPES[dtype], slots=max_batch, capacity=capacity, beginning=beginning),
             tokenizer=tokenizer,
             eos_token_ids=spec.eos_token_ids,
             max_waiting=max_waiting,

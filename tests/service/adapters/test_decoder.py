@@ -44,6 +44,18 @@ def _alone(model: PreTrainedModel, prompt: np.ndarray, steps: int) -> list[int]:
     return token_ids
 
 
+class _Watched(Decoder):
+    """Keeps in mind how many positions it read at a time."""
+
+    def __init__(self, *args, **options):
+        self.reads: list[int] = []
+        super().__init__(*args, **options)
+
+    def _read(self, embeds, cache, known=0):
+        self.reads.append(embeds.shape[1])
+        return super()._read(embeds, cache, known)
+
+
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_rows_of_different_lengths_decode_as_each_does_alone(kind):
     """Three prompts in three slots, step by step together: the tokens of the plain model, for every architecture."""
@@ -55,6 +67,26 @@ def test_rows_of_different_lengths_decode_as_each_does_alone(kind):
         for row, logits in zip(rows, decoder.step([row[-1] for row in rows], lengths), strict=True):
             row.append(int(logits.argmax()))
     assert rows == [_alone(_model(kind), prompt, steps) for prompt in prompts]
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_what_prompts_begin_with_is_read_once(kind):
+    """Beside a prompt that begins otherwise and one that is no longer: the tokens of the plain model, step by step."""
+    (beginning, first, second, other), steps = _prompts(6, 3, 1, 8), 4
+    prompts = [np.concatenate([beginning, first]), other, np.concatenate([beginning, second]), beginning]
+    decoder = _Watched(_model(kind), slots=4, capacity=32, beginning=beginning)
+    rows = [[int(decoder.prefill(slot, prompt).argmax())] for slot, prompt in enumerate(prompts)]
+    for _ in range(steps - 1):
+        lengths = [len(prompt) + len(row) - 1 for prompt, row in zip(prompts, rows, strict=True)]
+        for row, logits in zip(rows, decoder.step([row[-1] for row in rows], lengths), strict=True):
+            row.append(int(logits.argmax()))
+    assert rows == [_alone(_model(kind), prompt, steps) for prompt in prompts]
+    assert decoder.reads == [6, 3, 8, 1, 6]
+
+
+def test_a_beginning_too_long_to_keep_is_not_read():
+    """Prompts of that length could not be answered either."""
+    assert _Watched(_model("llama"), slots=1, capacity=4, beginning=_prompts(4)[0]).reads == []
 
 
 def test_a_moved_row_goes_on_where_it_was():
