@@ -14,10 +14,9 @@ from training.prepare import Prepared
 from training.progress import console, counted
 from training.stages import StageCache, StageOutput, stage_key
 from training.train_straight_through import Losses
-from training.train_tokenizer import TrainedTokenizer, train_tokenizer
+from training.train_tokenizer import TrainedTokenizer, num_steps, train_tokenizer
 
-TOKENIZER_FORMAT = 9
-NUM_LEVELS = 12
+TOKENIZER_FORMAT = 10
 
 
 def tokenizer_stage(
@@ -35,7 +34,7 @@ def tokenizer_stage(
             said = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
             console.print(f"     epoch {len(epochs)}: {said}")
 
-        with counted("Learning codebooks", NUM_LEVELS, "codebooks") as advance:
+        with counted("Learning codebooks", num_steps(config), "steps") as advance:
             trained = train_tokenizer(graph, data.dataset, data.split, config, seed, on_level=advance, on_epoch=show)
         facts = {"key": key, "vocabulary": trained.vocabulary.to_json(), "losses": epochs}
         return StageOutput(_tensors(trained), facts)

@@ -48,6 +48,8 @@ class TokenizerConfig:
     """What each level tells items apart by; where there are no texts, text levels look at the graph."""
     kmeans_iterations: int = 25
     """Lloyd iterations of each level."""
+    choice_rounds: int = 2
+    """Times that micro codes of the graph are chosen anew, to keep every node's best scores; 0 keeps the nearest."""
     text_dim: int = 256
     """Width of the items' text vectors; 0 leaves texts out."""
     text_weight: float = 0.5

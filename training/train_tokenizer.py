@@ -12,25 +12,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import faiss
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from model_store.behavior_tokenizer import SideTokenizer
 from model_store.embeddings import NodeEmbeddings, Vectors, unit_rows
-from model_store.quantizer import Codes, MacroQuantizer, MicroQuantizer
+from model_store.quantizer import Codes
 from model_store.types import NUM_CODES
 from model_store.vocabulary import Vocabulary
+from training.code_choice import Partners, chosen_codes
 from training.code_meanings import code_meanings
-from training.config import ConfigError, TokenizerConfig, View
+from training.config import TokenizerConfig, View
 from training.data import Dataset, Pairs, Split
-from training.decode_table import code_means, decode_table
+from training.decode_table import decode_table
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
+from training.residual_kmeans import Advance, of_codes, residual_kmeans
 from training.semantic_texts import semantic_texts
 from training.train_straight_through import Losses, SideCodes, train_straight_through
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ def train_tokenizer(
     on_level: Advance = lambda levels: None,
     on_epoch: Callable[[Losses], None] = lambda losses: None,
 ) -> TrainedTokenizer:
-    """Tokens of all users and items, from the graph vectors and texts. `on_level` counts 12 levels.
+    """Tokens of all users and items, from the graph vectors and texts. `on_level` counts `num_steps`.
 
     Learned from the items' texts, the training edges and, where the method is straight_through, the training
     explanations; `on_epoch` hears of that method's losses. ConfigError where a side has fewer nodes than
@@ -75,10 +74,10 @@ def train_tokenizer(
         found = _of_learned(users, items, learned, config)
     else:
         found = _residual(graph, users, items, config, seed, on_level)
+    found = _with_tables(found, users, items, graph.item_degree)
+    for _ in range(_choices(config)):
+        found = _with_tables(_chosen(found, users, items, graph.dim_graph, on_level), users, items, graph.item_degree)
     user, item, user_codes, item_codes = found
-    popularity = np.maximum(graph.item_degree, 1)
-    user = replace(user, decode_table=decode_table(users, user_codes, user, np.ones(len(users))))
-    item = replace(item, decode_table=decode_table(items, item_codes, item, popularity))
     nodes = {"user": (user_codes, histories), "item": (item_codes, sp.identity(dataset.num_items, format="csr"))}
     meanings = {
         side: code_meanings(codes, items_of, words, config.codebook_size) for side, (codes, items_of) in nodes.items()
@@ -125,6 +124,42 @@ def _residual(
     return _Quantized(user, item, user.encode(users), item.encode(items))
 
 
+def _with_tables(found: _Quantized, users: Vectors, items: Vectors, item_degree: NDArray[np.integer]) -> _Quantized:
+    """The same codes, with the tables that decode them best."""
+    user, item = found.user, found.item
+    popularity = np.maximum(item_degree, 1)
+    return found._replace(
+        user=replace(user, decode_table=decode_table(users, found.user_codes, user, np.ones(len(users)))),
+        item=replace(item, decode_table=decode_table(items, found.item_codes, item, popularity)),
+    )
+
+
+def num_steps(config: TokenizerConfig) -> int:
+    """What a training counts: the levels of both sides, and every choice of a side's codes."""
+    return 2 * NUM_CODES + 2 * _choices(config)
+
+
+def _choices(config: TokenizerConfig) -> int:
+    return config.choice_rounds if config.method == "residual_kmeans" else 0
+
+
+def _chosen(found: _Quantized, users: Vectors, items: Vectors, dim_graph: int, on_level: Advance) -> _Quantized:
+    """Codes of users, then of items, chosen anew for the scores between both. Macro codes and those of texts stay."""
+    graph = slice(None, dim_graph)
+    vectors = {"user": users[:, graph], "item": items[:, graph]}
+    sides = {"user": found.user, "item": found.item}
+    codes = {"user": found.user_codes, "item": found.item_codes}
+    for side, other in (("user", "item"), ("item", "user")):
+        partners = Partners(vectors[other], sides[other].decode(codes[other])[:, graph])
+        weights = sides[side].micro.weights
+        assert weights is not None
+        levels = [1 + level for level in np.flatnonzero(weights[:, graph].any(axis=1)).tolist()]
+        addends = np.ascontiguousarray(sides[side].addends[..., graph])
+        codes[side] = chosen_codes(vectors[side], codes[side], addends, partners, levels)
+        on_level(1)
+    return found._replace(user_codes=codes["user"], item_codes=codes["item"])
+
+
 def history_matrix(train: Pairs, num_users: int, num_items: int) -> Any:
     """Training likes as 0 and 1, CSR (num_users, num_items)."""
     ones = np.ones(train.num_pairs, np.float32)
@@ -165,59 +200,3 @@ def level_weights(levels: Sequence[View], metric: Vectors, x: Vectors) -> Vector
         levels = ["graph"] * len(levels)
     weights = {"graph": graph, "text": text, "both": graph + text}
     return np.array([weights[level] for level in levels], np.float32)
-
-
-def residual_kmeans(
-    x: Vectors, weights: Vectors, config: TokenizerConfig, seed: int, on_level: Advance
-) -> SideTokenizer:
-    """Six levels of k-means, each over what is left by those before, as its weights show it.
-
-    A codeword is the mean of its members' whole residuals, also in what its level does not look at: what text tells of
-    the graph is taken along. Shapes: x (n, dim_joint), weights (6, dim_joint).
-    """
-    if len(x) < config.codebook_size:
-        raise ConfigError(f"{len(x)} nodes cannot fill codebooks of {config.codebook_size}: lower codebook_size")
-    codebooks, left = [], np.ascontiguousarray(x, np.float32)
-    for level, seen in enumerate(weights):
-        dims = np.flatnonzero(seen)
-        centroids, codes = _kmeans(left[:, dims] * seen[dims], config, seed + level)
-        codebook = code_means(left, codes, config.codebook_size)
-        empty = np.bincount(codes, minlength=config.codebook_size) == 0
-        codebook[np.ix_(empty, dims)] = centroids[empty] / seen[dims]  # a zero would draw nodes that are not its own
-        codebooks.append(codebook)
-        left = left - codebook[codes]
-        on_level(1)
-    macro, micro = MacroQuantizer(codebooks[0], weights[0]), MicroQuantizer(np.stack(codebooks[1:]), weights[1:])
-    return SideTokenizer(macro, micro)
-
-
-def _kmeans(x: Vectors, config: TokenizerConfig, seed: int) -> tuple[Vectors, NDArray[np.int64]]:
-    """Centroids (codebook_size, dim) and the nearest of them for each vector (n, dim)."""
-    kmeans = faiss.Kmeans(
-        x.shape[1],
-        config.codebook_size,
-        niter=config.kmeans_iterations,
-        seed=seed,
-        min_points_per_centroid=1,  # silences a warning; small data has few nodes a code
-        max_points_per_centroid=len(x),
-    )
-
-    kmeans.train(x)
-    return np.array(kmeans.centroids, np.float32), kmeans.assign(x)[1]
-
-
-def of_codes(x: Vectors, codes: Codes, codebook_size: int) -> SideTokenizer:
-    """Quantizers for codes that were learned elsewhere: each codeword is the mean of what its members have left.
-
-    Strangers get the nearest of them, level after level; nodes that were trained on keep the codes that they have. A
-    code of nobody stands far off.
-    Shapes: x (n, dim_joint), codes (n, 6).
-    """
-    codebooks, left = [], np.ascontiguousarray(x, np.float32)
-    reach = 4 * np.sqrt(np.einsum("nd,nd->n", left, left).max())
-    for level in codes.T:
-        codebook = code_means(left, level, codebook_size)
-        left = left - codebook[level]
-        codebook[np.bincount(level, minlength=codebook_size) == 0, 0] = reach
-        codebooks.append(codebook)
-    return SideTokenizer(MacroQuantizer(codebooks[0]), MicroQuantizer(np.stack(codebooks[1:])))

@@ -4,8 +4,9 @@ import numpy as np
 
 from model_store.store import ModelStore
 from model_store.types import BehaviorTokens
-from service.explanation import Evidence, LabelledTokens
+from service.explanation import Evidence
 from service.prompt_maker import PromptMaker
+from service.types import LabelledTokens
 
 
 def test_all_prompts_begin_with_what_is_told_in_advance(store):
@@ -21,5 +22,5 @@ def test_all_prompts_begin_with_what_is_told_in_advance(store):
     assert length > len(artifact.soft_tokens.style)
     for prompt in prompts:
         np.testing.assert_array_equal(prompt[:length], maker.beginning)
-    own = [prompt[length : length + artifact.soft_tokens.num_soft] for prompt in prompts]
-    assert not np.array_equal(*own)
+    first, second = (prompt[length : length + artifact.soft_tokens.num_soft] for prompt in prompts)
+    assert not np.array_equal(first, second)

@@ -20,7 +20,7 @@ from training.codebook_figures import (
 )
 from training.config import TokenizerConfig
 from training.item_texts import ItemWords
-from training.train_tokenizer import residual_kmeans
+from training.residual_kmeans import residual_kmeans
 
 RNG = np.random.default_rng(0)
 

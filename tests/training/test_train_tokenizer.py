@@ -13,13 +13,12 @@ from tests.training.graphs import split_of
 from tests.training.toy_data import dataset_of, table
 from training.config import ConfigError, TokenizerConfig
 from training.data import Pairs
+from training.residual_kmeans import of_codes, residual_kmeans
 from training.train_tokenizer import (
     history_matrix,
     joint_users,
     level_weights,
     metric_of,
-    of_codes,
-    residual_kmeans,
     train_tokenizer,
 )
 
