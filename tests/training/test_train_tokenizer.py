@@ -19,6 +19,7 @@ from training.train_tokenizer import (
     joint_users,
     level_weights,
     metric_of,
+    num_steps,
     train_tokenizer,
 )
 
@@ -175,3 +176,29 @@ def test_given_codes_decode_to_the_means_of_their_nodes():
     np.testing.assert_allclose(side.decode(codes), [[0, 2], [0, 2], [6, 0], [6, 0]])
     np.testing.assert_array_equal(side.encode(x)[:, 0], codes[:, 0])
     assert 2 not in side.encode(x)
+
+
+def test_chosen_codes_keep_more_of_the_best_scores():
+    """Against nearest codes of the same codebooks: more of each user's ten best items of 1500 stay among their ten."""
+    rng = np.random.default_rng(0)
+    scales = np.linspace(1, 0.1, 24, dtype=np.float32)
+    users, items = (scales * rng.normal(size=(count, 24)).astype(np.float32) for count in (300, 1500))
+    likes = np.argsort(-(users @ items.T), axis=1)[:, 1:60:6]
+    rows = Pairs(np.repeat(np.arange(300), likes.shape[1]), likes.ravel())
+    columns = table("items.parquet", item_id=list(range(1500)), title=[f"T{item}" for item in range(1500)])
+    dataset = dataset_of(list(zip(rows.users.tolist(), rows.items.tolist(), strict=True)), items=columns)
+    none = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    degree = np.bincount(rows.items, minlength=1500)
+    graph = NodeEmbeddings(users, items, np.zeros((1500, 0), np.float32), degree, np.eye(24, dtype=np.float32))
+
+    def kept(rounds: int) -> float:
+        config = TokenizerConfig(codebook_size=32, text_dim=0, choice_rounds=rounds)
+        counted: list[int] = []
+        found = train_tokenizer(graph, dataset, split_of(rows, none, none), config, seed=0, on_level=counted.append)
+        assert sum(counted) == num_steps(config)
+        vectors = users / np.linalg.norm(users, axis=1, keepdims=True)
+        told = found.user.decode(found.user_codes) @ found.item.decode(found.item_codes).T
+        best, shown = (np.argsort(-scores, axis=1)[:, :10] for scores in (vectors @ items.T, told))
+        return float(np.mean([np.isin(a, b).mean() for a, b in zip(best, shown, strict=True)]))
+
+    assert kept(2) > kept(0) + 0.01
