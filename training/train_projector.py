@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT = "projector.safetensors"
 GRADIENT_NORM = 1.0
-LARGEST_BUCKET = 3
+LARGEST_BUCKET = 2
 """Texts that the LLM reads at once in training."""
 
 
