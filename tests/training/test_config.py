@@ -85,6 +85,6 @@ def test_the_shipped_configs_are_valid():
     import training
 
     configs = sorted((Path(training.__file__).parent / "configs").glob("*.toml"))
-    assert len(configs) == 4
+    assert len(configs) == 5
     for path in configs:
         assert read_config(path).name == path.stem
