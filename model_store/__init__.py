@@ -8,13 +8,7 @@ from model_store.errors import ArtifactCorrupt, ArtifactIncompatible, ArtifactNo
 from model_store.id_map import IdMap
 from model_store.language_model_spec import ChatMarkup, LanguageModelSpec
 from model_store.manifest import FORMAT_VERSION, Manifest
-from model_store.prompt import (
-    EncodedPrompt,
-    PromptEncoder,
-    PromptTemplate,
-    embed_prompt,
-    neutralise,
-)
+from model_store.prompt import EncodedPrompt, PromptEncoder, PromptTemplate, embed_prompt, neutralise
 from model_store.quantizer import MacroQuantizer, MicroQuantizer
 from model_store.soft_tokens import SideReader, SoftTokens, WordKeys
 from model_store.store import LATEST, ModelStore

@@ -44,6 +44,16 @@ def _alone(model: PreTrainedModel, prompt: np.ndarray, steps: int) -> list[int]:
     return token_ids
 
 
+def _side_by_side(decoder: Decoder, prompts: list[np.ndarray], steps: int) -> list[list[int]]:
+    """Greedy tokens of the prompts, each in a slot of its own, step by step together."""
+    rows = [[int(decoder.prefill(slot, prompt).argmax())] for slot, prompt in enumerate(prompts)]
+    for _ in range(steps - 1):
+        lengths = [len(prompt) + len(row) - 1 for prompt, row in zip(prompts, rows, strict=True)]
+        for row, logits in zip(rows, decoder.step([row[-1] for row in rows], lengths), strict=True):
+            row.append(int(logits.argmax()))
+    return rows
+
+
 class _Watched(Decoder):
     """Keeps in mind how many positions it read at a time."""
 
@@ -61,12 +71,7 @@ def test_rows_of_different_lengths_decode_as_each_does_alone(kind):
     """Three prompts in three slots, step by step together: the tokens of the plain model, for every architecture."""
     prompts, steps = _prompts(5, 9, 2), 6
     decoder = Decoder(_model(kind), slots=3, capacity=32)
-    rows = [[int(decoder.prefill(slot, prompt).argmax())] for slot, prompt in enumerate(prompts)]
-    for _ in range(steps - 1):
-        lengths = [len(prompt) + len(row) - 1 for prompt, row in zip(prompts, rows, strict=True)]
-        for row, logits in zip(rows, decoder.step([row[-1] for row in rows], lengths), strict=True):
-            row.append(int(logits.argmax()))
-    assert rows == [_alone(_model(kind), prompt, steps) for prompt in prompts]
+    assert _side_by_side(decoder, prompts, steps) == [_alone(_model(kind), prompt, steps) for prompt in prompts]
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
@@ -75,12 +80,7 @@ def test_what_prompts_begin_with_is_read_once(kind):
     (beginning, first, second, other), steps = _prompts(6, 3, 1, 8), 4
     prompts = [np.concatenate([beginning, first]), other, np.concatenate([beginning, second]), beginning]
     decoder = _Watched(_model(kind), slots=4, capacity=32, beginning=beginning)
-    rows = [[int(decoder.prefill(slot, prompt).argmax())] for slot, prompt in enumerate(prompts)]
-    for _ in range(steps - 1):
-        lengths = [len(prompt) + len(row) - 1 for prompt, row in zip(prompts, rows, strict=True)]
-        for row, logits in zip(rows, decoder.step([row[-1] for row in rows], lengths), strict=True):
-            row.append(int(logits.argmax()))
-    assert rows == [_alone(_model(kind), prompt, steps) for prompt in prompts]
+    assert _side_by_side(decoder, prompts, steps) == [_alone(_model(kind), prompt, steps) for prompt in prompts]
     assert decoder.reads == [6, 3, 8, 1, 6]
 
 
