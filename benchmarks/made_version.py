@@ -32,7 +32,7 @@ from training.export import build_index
 Vectors = NDArray[np.float32]
 
 NUM_STYLE = 48
-NUM_SOFT = 12
+NUM_SOFT = 24
 _WORDS_PER_CODE = 6
 _NUM_WORDS = 2_000
 _NUM_TASTES = 200

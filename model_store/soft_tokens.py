@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model_store.anchor_words import AnchorWords
 from model_store.quantizer import Codes
 from model_store.types import NUM_CODES, BehaviorTokens, Side
 
@@ -36,14 +37,12 @@ class WordKeys:
         return np.argsort(-scores, axis=1, kind="stable")[:, :count]
 
 
-def anchors(keys: WordKeys, words: Vectors, sums: Vectors, count: int) -> Vectors:
-    """Embeddings of the best words, then zeros: where the soft tokens of nodes start.
+def anchors(keys: WordKeys, words: AnchorWords, sums: Vectors, count: int) -> Vectors:
+    """Embeddings of the best words' tokens: where the soft tokens of nodes start.
 
-    Shapes: words (num_words, hidden_size), sums (n, dim_joint) -> (n, count, hidden_size).
+    Shapes: sums (n, dim_joint) -> (n, count, hidden_size).
     """
-    found = words[keys.best(sums, count)]
-    padded: Vectors = np.pad(found, ((0, 0), (0, count - found.shape[1]), (0, 0)))
-    return padded
+    return words.laid(keys.best(sums, count), count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +64,7 @@ class SideReader:
     codewords: Vectors
     """(6, codebook_size, dim_joint): what each code adds to the vector by which words are chosen."""
 
-    def read(self, codes: Codes, words: Vectors) -> Vectors:
+    def read(self, codes: Codes, words: AnchorWords) -> Vectors:
         """Soft tokens. Shapes: codes (n, 6) -> (n, num_soft, hidden_size). IndexError beyond the codebook."""
         hidden = gelu(self.inner[_LEVELS, codes].sum(axis=1) + self.inner_bias)
         width, slots, size = self.outer.shape
@@ -80,8 +79,8 @@ class SoftTokens:
 
     style: Vectors
     """(num_style, hidden_size): the same for every pair."""
-    words: Vectors
-    """(num_words, hidden_size): the anchor words, all of one length; none where the catalogue has no texts."""
+    words: AnchorWords
+    """None where the catalogue has no texts."""
     user: SideReader
     item: SideReader
 
@@ -119,8 +118,9 @@ class SoftTokens:
         return soft
 
     def to_tensors(self) -> dict[str, NDArray[np.generic]]:
-        """The arrays under `style`, `words`, `user.inner`, `user.keys.bias` and so on."""
-        named: dict[str, NDArray[np.generic]] = {"style": self.style, "words": self.words}
+        """The arrays under `style`, `words`, `word_starts`, `user.inner`, `user.keys.bias` and so on."""
+        named: dict[str, NDArray[np.generic]] = {"style": self.style}
+        named |= {"words": self.words.tokens, "word_starts": self.words.starts}
         for side, reader in (("user", self.user), ("item", self.item)):
             named |= {f"{side}.{name}": getattr(reader, name) for name in _ARRAYS}
             named |= {f"{side}.keys.weights": reader.keys.weights, f"{side}.keys.bias": reader.keys.bias}
@@ -140,7 +140,8 @@ class SoftTokens:
             keys = WordKeys(array(f"{side}.keys.weights"), array(f"{side}.keys.bias"))
             return SideReader(keys, *(array(f"{side}.{name}") for name in _ARRAYS))
 
-        found = cls(array("style"), array("words"), reader("user"), reader("item"))
+        words = AnchorWords(array("words"), np.asarray(tensors["word_starts"], np.int64))
+        found = cls(array("style"), words, reader("user"), reader("item"))
         found._check()
         return found
 
@@ -167,7 +168,8 @@ class SoftTokens:
             "keys.bias": (num_words,),
         }
         sides = {f"{name}.{key}": shape for name in ("user", "item") for key, shape in side.items()}
-        return {"style": (len(self.style), hidden), "words": (num_words, hidden), **sides}
+        words = {"words": (len(self.words.tokens), hidden), "word_starts": (num_words + 1,)}
+        return {"style": (len(self.style), hidden), **words, **sides}
 
 
 def gelu(x: Vectors) -> Vectors:

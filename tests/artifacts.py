@@ -35,6 +35,7 @@ from model_store import (
     WordKeys,
     default_template,
 )
+from model_store.anchor_words import AnchorWords
 from model_store.tensor_file import save_tensors
 
 NUM_USERS, NUM_ITEMS = 8, 12
@@ -206,7 +207,13 @@ def random_soft_tokens(
         inner, outer = drawn(6, codebook_size, width), drawn(width, num_soft, HIDDEN_SIZE)
         return SideReader(keys, inner, drawn(width), outer, drawn(num_soft, HIDDEN_SIZE), codewords)
 
-    return SoftTokens(drawn(num_style, HIDDEN_SIZE), drawn(num_words, HIDDEN_SIZE), reader(), reader())
+    return SoftTokens(drawn(num_style, HIDDEN_SIZE), random_words(rng, num_words), reader(), reader())
+
+
+def random_words(rng: np.random.Generator, num_words: int) -> AnchorWords:
+    """Words of one to three tokens, drawn as readable as all soft tokens are."""
+    sizes = rng.integers(1, 4, num_words).tolist()
+    return AnchorWords.of([rng.normal(0, 0.3, (size, HIDDEN_SIZE)).astype(np.float32) for size in sizes], HIDDEN_SIZE)
 
 
 def _vocabulary() -> Vocabulary:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
 
+from model_store.anchor_words import AnchorWords
 from model_store.embeddings import Vectors
 from model_store.prompt import PromptEncoder
 from model_store.soft_tokens import WordKeys
@@ -27,10 +28,10 @@ MAX_USERS = 50_000
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """Anchor words, and how each side's codes point to them. Shapes: words (num_words, hidden_size)."""
+    """Anchor words, and how each side's codes point to them."""
 
     names: tuple[str, ...]
-    words: Vectors
+    words: AnchorWords
     user: WordKeys
     item: WordKeys
 
@@ -41,37 +42,26 @@ def anchor_words(
     sums: tuple[Vectors, Vectors],
     encoder: PromptEncoder,
     embeddings: TokenEmbeddings,
-    *,
-    length: float,
-    least: int,
 ) -> Anchors:
     """Words by how well codes tell who has them: ridge regression from what a node's codes add up to.
 
     The vectors are those sums, not the nodes' own: the regression learns what survived the codes. An item has the
-    TF-IDF of its terms, a user what they prefer, as where targets are written (`Tastes`), each user at length 1. No
-    words where there are not `least` terms.
+    TF-IDF of its terms, a user what they prefer, as where targets are written (`Tastes`), each user at length 1.
 
-    Shapes: sums (num_users, dim_joint) and (num_items, dim_joint). The embeddings have this length, because tokens much
-    shorter than their surroundings are not heard.
+    Shapes: sums (num_users, dim_joint) and (num_items, dim_joint).
     """
-    if len(terms.facts) < max(least, 1):
+    if not terms.facts:
         empty = [WordKeys(np.zeros((side.shape[1], 0), np.float32), np.zeros(0, np.float32)) for side in sums]
-        return Anchors((), np.zeros((0, embeddings.hidden_size), np.float32), *empty)
+        return Anchors((), AnchorWords.of([], embeddings.hidden_size), *empty)
     step = max(1, -(-len(sums[0]) // MAX_USERS))
     known, asked = sums[0][::step], likes.users % step == 0
     tastes = Tastes(terms, Pairs(likes.users[asked] // step, likes.items[asked]), len(known), TASTE)
     user = _keys(known, normalize(tastes.strengths()))
     item = _keys(sums[1], TfidfTransformer().fit_transform(terms.matrix))
     names = tuple(term.value for term in terms.facts)
-    return Anchors(names, np.stack([length * direction(name, encoder, embeddings) for name in names]), user, item)
-
-
-def direction(word: str, encoder: PromptEncoder, embeddings: TokenEmbeddings) -> Vectors:
-    """The mean input embedding of a word's tokens, at length 1, (hidden,)."""
     # with the space before it a word is one token more often than without
-    mean = embeddings.rows(encoder.encode_text(f" {word}", trusted=False)).mean(axis=0)
-    unit: Vectors = mean / np.float32(max(float(np.linalg.norm(mean)), 1e-12))
-    return unit
+    rows = [embeddings.rows(encoder.encode_text(f" {name}", trusted=False)) for name in names]
+    return Anchors(names, AnchorWords.of(rows, embeddings.hidden_size), user, item)
 
 
 def _keys(sums: Vectors, weights: Any) -> WordKeys:

@@ -88,8 +88,8 @@ class ProjectorConfig:
     """The default's name, a local Hugging Face folder, or a hub id."""
     anchored: bool = True
     """Soft tokens start at the words that a node's codes point to most; off: the paper's MLP alone."""
-    num_soft: int = 12
-    """Soft tokens of each user and each item: two a code (ADR 0009)."""
+    num_soft: int = 24
+    """Soft tokens of each user and each item: room for some ten words (ADR 0013)."""
     width: int = 256
     """Hidden units of the MLP."""
     num_examples: int = 2

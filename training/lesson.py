@@ -24,7 +24,7 @@ from training.train_projector import CodedPairs, Step, train_projector
 from training.train_tokenizer import TrainedTokenizer
 from training.workshop import Workshop
 
-PROJECTOR_FORMAT = 5
+PROJECTOR_FORMAT = 6
 SHOWN_EVERY = 20
 
 
@@ -69,10 +69,12 @@ class Lesson:
             user_codes, item_codes = (codes.numpy() for codes in workshop.pairs.at(positions[row : row + 1]))
             return user.sums(user_codes), item.sums(item_codes)
 
+        def shown(side: SideStart, vectors: Vectors) -> list[int]:
+            best = side.keys.best(vectors, config.num_soft)
+            return list(best[0, : found.words.fitting(best, config.num_soft)[0]].tolist())
+
         def said(row: int) -> int:
-            best = [
-                side.keys.best(each, config.num_soft)[0] for side, each in zip((user, item), sums(row), strict=True)
-            ]
+            best = [shown(side, each) for side, each in zip((user, item), sums(row), strict=True)]
             return sum(found.names[column].lower() in texts[row].lower() for column in {*best[0], *best[1]})
 
         def tokens(row: int) -> list[Vectors]:
@@ -91,15 +93,13 @@ class Lesson:
     @cached_property
     def anchors(self) -> Anchors:
         """The catalogue's words; none with `anchored` off, or where items say nothing."""
-        items, t, spec = self.data.dataset.items, self.tokenizer, self.workshop.language_model.spec
+        items, t = self.data.dataset.items, self.tokenizer
         return anchor_words(
             anchor_terms(items) if self.config.anchored else no_terms(len(items)),
             self.data.split.train,
             (t.user.decode(t.user_codes), t.item.decode(t.item_codes)),
             self.workshop.prompts.encoder,
             self.workshop.embeddings(),
-            length=spec.embedding_rms * float(np.sqrt(spec.hidden_size)),
-            least=self.config.num_soft,
         )
 
     def untrained(self, start: Start) -> Projector:

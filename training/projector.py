@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model_store.anchor_words import AnchorWords
 from model_store.embeddings import Vectors
 from model_store.quantizer import Codes
 from model_store.soft_tokens import SideReader, SoftTokens, WordKeys, anchors
@@ -31,11 +32,11 @@ class SideStart:
 class Start:
     """What a projector and its controls begin with.
 
-    Shapes: style (num_positions, hidden); words (num_words, hidden), none where there are no anchors.
+    Shapes: style (num_positions, hidden). No words where there are no anchors.
     """
 
     style: Vectors
-    words: Vectors
+    words: AnchorWords
     user: SideStart
     item: SideStart
 
@@ -43,15 +44,15 @@ class Start:
 class SideProjector(nn.Module):
     """One side's codes in the LLM's input space: anchor words and a learned correction (ADR 0009).
 
-    A node's soft tokens start at the input embeddings of the words that its codes point to most, so that the frozen LLM
-    can read them from step zero. The paper's two-layer MLP learns a correction from what the codes add up to; it
-    starts at zero. Without words the MLP is all there is.
+    A node's soft tokens start at the input embeddings of the words that its codes point to most (ADR 0013), so that the
+    frozen LLM can read them from step zero. The paper's two-layer MLP learns a correction from what the codes add up
+    to; it starts at zero. Without words the MLP is all there is.
     """
 
-    def __init__(self, start: SideStart, words: Vectors, *, num_soft: int, width: int, size: float) -> None:
+    def __init__(self, start: SideStart, words: AnchorWords, *, num_soft: int, width: int, size: float) -> None:
         super().__init__()
         codewords = torch.from_numpy(start.codewords)
-        hidden, dim = words.shape[1], codewords.shape[-1]
+        hidden, dim = words.hidden_size, codewords.shape[-1]
         # Mean square 1 in each dimension of what six codes add up to, as levels are about independent
         length = codewords.square().sum(dim=-1).mean(dim=1).sum().sqrt()
         self.codewords: Tensor
@@ -82,7 +83,7 @@ class SideProjector(nn.Module):
         inner = nn.functional.linear(self.codewords, self.inner.weight)
         outer = self.size * self.outer.weight.T  # (width, num_soft * hidden)
         bias = self.size * self.outer.bias
-        hidden = self.words.shape[1]
+        hidden = self.words.hidden_size
         return SideReader(
             self.start.keys,
             inner.numpy(),

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model_store.anchor_words import AnchorWords
 from model_store.embeddings import Vectors
 from model_store.quantizer import Codes
 from model_store.soft_tokens import SideReader, SoftTokens, WordKeys
@@ -39,7 +40,7 @@ class TokenSource:
         """The same style, and in every slot the mean over all nodes: tokens that tell no pair from another."""
         user = _always(self.tokens.user, self._mean("user", self.user_codes))
         item = _always(self.tokens.item, self._mean("item", self.item_codes))
-        tokens = SoftTokens(self.tokens.style, self.tokens.words[:0], user, item)
+        tokens = SoftTokens(self.tokens.style, AnchorWords.of([], self.tokens.hidden_size), user, item)
         return TokenSource(tokens, np.zeros_like(self.user_codes), np.zeros_like(self.item_codes))
 
     def _mean(self, side: Side, codes: Codes) -> Vectors:

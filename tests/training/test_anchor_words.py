@@ -14,7 +14,6 @@ from training.data import Pairs
 from training.facts import KEYWORD, Fact, FactTable
 from training.item_texts import ItemWords, mean_over_histories, text_vectors
 
-LENGTH = 1.7
 TOPICS = (
     ("tacos", "salsa", "mexican", "burrito"),
     ("sushi", "salmon", "japanese", "ramen"),
@@ -44,32 +43,21 @@ def histories() -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(rows)), (rows, np.concatenate(liked))), shape=(len(TOPICS), 240))
 
 
-def found_words(llm: Path, *, least: int = 3) -> tuple[Anchors, tuple[np.ndarray, np.ndarray]]:
+def found_words(llm: Path) -> tuple[Anchors, tuple[np.ndarray, np.ndarray]]:
     """Anchors, and the vectors by which they are found: item texts, and their means over histories."""
     said = ItemWords.of_documents(documents())
     texts = text_vectors(said, dim=18, length=0.5, seed=0)
     sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
     terms = FactTable.saying(tuple(Fact(KEYWORD, word) for word in said.words), said.present)
-    return anchor_words(
-        terms, Pairs(*histories().nonzero()), sums, encoder, embeddings, length=LENGTH, least=least
-    ), sums
-
-
-def word_of(found: Anchors, row: int, llm: Path) -> str:
-    """The word whose embedding stands in a row."""
-    encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    every = [word for topic in TOPICS for word in topic]
-    means = [embeddings.rows(encoder.encode_text(f" {word}", trusted=False)).mean(axis=0) for word in every]
-    cosines = [mean @ found.words[row] / np.linalg.norm(mean) for mean in means]
-    return every[int(np.argmax(cosines))]
+    return anchor_words(terms, Pairs(*histories().nonzero()), sums, encoder, embeddings), sums
 
 
 def test_items_point_to_their_own_words(llm):
     """The three best words of nearly every item stand in its text, and all of them belong to its topic."""
     found, (_, texts) = found_words(llm)
     best, told = found.item.best(texts, 3), documents()
-    names = {row: word_of(found, row, llm) for row in range(len(found.words))}
+    names = found.names
     hits = [names[row] in told[item] for item in range(len(told)) for row in best[item]]
     assert np.mean(hits) > 0.9
     assert all(names[row] in TOPICS[item // 40] for item in range(len(told)) for row in best[item])
@@ -79,14 +67,8 @@ def test_users_point_to_what_they_like_more_than_others(llm):
     """All four best words of every user are of the topic of which they liked most."""
     found, (tastes, _) = found_words(llm)
     best = found.user.best(tastes, 4)
-    names = {row: word_of(found, row, llm) for row in range(len(found.words))}
+    names = found.names
     assert all(names[row] in TOPICS[user] for user in range(len(TOPICS)) for row in best[user])
-
-
-def test_all_words_have_the_length_asked_for(llm):
-    found, _ = found_words(llm)
-    assert found.words.shape == (24, HIDDEN_SIZE)
-    np.testing.assert_allclose(np.linalg.norm(found.words, axis=1), LENGTH, rtol=1e-5)
 
 
 def test_an_item_that_says_nothing_points_to_the_commonest_words(llm):
@@ -97,13 +79,21 @@ def test_an_item_that_says_nothing_points_to_the_commonest_words(llm):
     assert scores.max() < 2 * scores.min()
 
 
-def test_names_are_those_of_the_words(llm):
+def test_a_word_is_the_embeddings_of_its_tokens(llm):
+    """With the space before it that it has in a sentence."""
     found, _ = found_words(llm)
-    assert all(word_of(found, row, llm) == name for row, name in enumerate(found.names))
+    encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
+    assert sorted(found.names) == sorted(word for topic in TOPICS for word in topic)
+    for row, name in enumerate(found.names):
+        own = found.words.tokens[found.words.starts[row] : found.words.starts[row + 1]]
+        np.testing.assert_array_equal(own, embeddings.rows(encoder.encode_text(f" {name}", trusted=False)))
 
 
-def test_too_few_words_are_none(llm):
-    """Fewer words than soft tokens would leave some of them empty: then they are learned without."""
-    found, (_, texts) = found_words(llm, least=25)
-    assert found.words.shape == (0, HIDDEN_SIZE)
-    assert found.item.best(texts, 4).shape == (len(texts), 0)
+def test_a_catalogue_without_terms_has_no_words(llm):
+    silent = FactTable.saying((), sp.csr_matrix((4, 0), dtype=np.float32))
+    sums = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)
+    likes = Pairs(np.array([0, 1]), np.array([2, 3]))
+    found = anchor_words(silent, likes, sums, PromptEncoder.open(llm), TokenEmbeddings.open(llm))
+    assert len(found.words) == 0
+    assert found.words.hidden_size == HIDDEN_SIZE
+    assert found.item.best(sums[1], 4).shape == (4, 0)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from model_store.soft_tokens import WordKeys, anchors
-from tests.artifacts import CODEBOOK_SIZE, HIDDEN_SIZE
+from tests.artifacts import CODEBOOK_SIZE, HIDDEN_SIZE, random_words
 from training.projector import Projector, SideStart, Start, alignment_loss
 
 NUM_STYLE, NUM_SOFT, WIDTH, SIZE, DIM = 4, 3, 8, 0.3, 6
@@ -21,7 +21,7 @@ def start_of(num_words: int = 7, *, longer: float = 1.0) -> Start:
     keys = WordKeys(drawn(5, DIM, num_words), drawn(6, num_words))
     codewords = [drawn(seed, 6, CODEBOOK_SIZE, DIM) for seed in (1, 2)]
     sides = SideStart(codewords[0] * np.float32(longer), keys), SideStart(codewords[1], keys)
-    return Start(drawn(3, NUM_STYLE, HIDDEN_SIZE), drawn(7, num_words, HIDDEN_SIZE), *sides)
+    return Start(drawn(3, NUM_STYLE, HIDDEN_SIZE), random_words(np.random.default_rng(7), num_words), *sides)
 
 
 def projector_of(start: Start | None = None) -> Projector:

@@ -81,4 +81,5 @@ def test_losses_are_told_while_it_trains(toy, tmp_path):
 def test_a_catalogue_without_texts_has_no_words(toy):
     """Nor has any with anchors switched off."""
     found = toy_lesson(toy, replace(CONFIG, anchored=False)).anchors
-    assert found.words.shape == (0, toy.workshop.language_model.spec.hidden_size)
+    assert len(found.words) == 0
+    assert found.words.hidden_size == toy.workshop.language_model.spec.hidden_size
