@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model_store.embeddings import Vectors
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import scipy.sparse as sp
 
 from training.data import ItemTable
-from training.facts import KEYWORD, YEAR, Fact, FactTable
+from training.facts import YEAR, Fact, FactTable
 from training.item_texts import MIN_ITEMS, ItemWords
 from training.phrasing import said_of
 
 MAX_TERMS = 4096
 """Those of the most items."""
+WORD: Final = "word"
+"""The kind of a term that is a word of texts and no fact."""
 
 
 def anchor_terms(items: ItemTable) -> FactTable:
-    """The catalogue's terms, as facts whose value is what texts say: a fact keeps its kind, a word is a keyword.
+    """The catalogue's terms, as facts whose value is what texts say: a fact keeps its kind, a word is of the kind WORD.
 
-    Facts that are said alike are one term; a word with which some fact can be said is none, as texts use it for what is
-    no such fact. A year is none either.
+    Facts that are said alike are one term; a word with which some fact can be said, or that is a part of how it is
+    said, is none: texts use it for what is no such fact, or the fact says more. A year is none either.
     """
     said, table = ItemWords.of_items(items), FactTable.of_items(items)
     facts = [column for column, fact in enumerate(table.facts) if fact.kind != YEAR]
     ways = {way.lower() for column in facts for way in said_of(table.facts[column])}
-    words = [column for column in np.flatnonzero(said.lengths == 1) if said.words[column].lower() not in ways]
+    parts = {part for way in ways for part in (way, *way.split())}
+    words = [column for column in np.flatnonzero(said.lengths == 1) if said.words[column].lower() not in parts]
     terms = [Fact(table.facts[column].kind, said_of(table.facts[column])[-1]) for column in facts]
-    terms += [Fact(KEYWORD, said.words[column]) for column in words]
+    terms += [Fact(WORD, said.words[column]) for column in words]
     values, firsts, column_of = np.unique(
         np.array([term.value for term in terms], object).astype(str), return_index=True, return_inverse=True
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.preprocessing import normalize
@@ -15,11 +16,14 @@ from model_store.embeddings import Vectors
 from model_store.prompt import PromptEncoder
 from model_store.soft_tokens import WordKeys
 from model_store.token_embeddings import TokenEmbeddings
+from training.anchor_terms import WORD
 from training.data import Pairs
 from training.facts import FactTable, TasteConfig, Tastes
 
 RIDGE = 1e-3
 """Of the regression, as a share of the mean square of a dimension."""
+WORD_WEIGHT = 0.5
+"""Of a word beside a fact: where a catalogue has facts, these say more in as much room (ADR 0013)."""
 TASTE = TasteConfig()
 """What counts as a preference, as where targets are written."""
 MAX_USERS = 50_000
@@ -46,7 +50,7 @@ def anchor_words(
     """Words by how well codes tell who has them: ridge regression from what a node's codes add up to.
 
     The vectors are those sums, not the nodes' own: the regression learns what survived the codes. An item has the
-    TF-IDF of its terms, a user what they prefer, as where targets are written (`Tastes`), each user at length 1.
+    TF-IDF of its terms, a user what they prefer, as where targets are written (`Tastes`), each node at length 1.
 
     Shapes: sums (num_users, dim_joint) and (num_items, dim_joint).
     """
@@ -56,8 +60,9 @@ def anchor_words(
     step = max(1, -(-len(sums[0]) // MAX_USERS))
     known, asked = sums[0][::step], likes.users % step == 0
     tastes = Tastes(terms, Pairs(likes.users[asked] // step, likes.items[asked]), len(known), TASTE)
-    user = _keys(known, normalize(tastes.strengths()))
-    item = _keys(sums[1], TfidfTransformer().fit_transform(terms.matrix))
+    weights = sp.diags([WORD_WEIGHT if term.kind == WORD else 1.0 for term in terms.facts])
+    user = _keys(known, normalize(tastes.strengths() @ weights))
+    item = _keys(sums[1], normalize(TfidfTransformer().fit_transform(terms.matrix) @ weights))
     names = tuple(term.value for term in terms.facts)
     # with the space before it a word is one token more often than without
     rows = [embeddings.rows(encoder.encode_text(f" {name}", trusted=False)) for name in names]

@@ -1,7 +1,7 @@
 """Terms of a catalogue: words of its texts, and facts as texts say them."""
 
 from tests.training.toy_data import cinema, dataset_of, table
-from training.anchor_terms import anchor_terms, no_terms
+from training.anchor_terms import WORD, anchor_terms, no_terms
 from training.data import ItemTable
 from training.facts import FactTable
 
@@ -61,3 +61,15 @@ def test_a_word_for_a_fact_is_no_term_of_its_own():
 def test_a_catalogue_that_says_nothing_has_none():
     assert anchor_terms(texts_of("", "", "")).facts == ()
     assert no_terms(3).matrix.shape == (3, 0)
+
+
+def test_a_part_of_how_a_fact_is_said_is_no_term_of_its_own():
+    """Who reads "Ada Orbit" needs no "orbit" beside it."""
+    texts = ("a stern orbit",) * 3 + ("",) * 17
+    columns = table(
+        "items.parquet", item_id=list(range(20)), title=[f"T{i}" for i in range(20)], text=list(texts),
+        facts=[["director: Ada Orbit"] if row < 4 else ["genre: Horror"] for row in range(20)],
+    )  # fmt: skip
+    found = anchor_terms(dataset_of([(0, item) for item in range(20)], items=columns).items)
+    assert "orbit" not in words_of(found)
+    assert [term.kind for term in found.facts if term.value == "stern"] == [WORD]

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from model_store.prompt import PromptEncoder
 from model_store.token_embeddings import TokenEmbeddings
 from tests.artifacts import HIDDEN_SIZE, tiny_language_model
+from training.anchor_terms import WORD
 from training.anchor_words import Anchors, anchor_words
 from training.data import Pairs
 from training.facts import KEYWORD, Fact, FactTable
@@ -97,3 +98,16 @@ def test_a_catalogue_without_terms_has_no_words(llm):
     assert len(found.words) == 0
     assert found.words.hidden_size == HIDDEN_SIZE
     assert found.item.best(sums[1], 4).shape == (4, 0)
+
+
+def test_facts_come_before_words(llm):
+    """Where an item's terms are alike but for their kind, its facts are its best."""
+    said = ItemWords.of_documents(documents())
+    kinds = {word: KEYWORD if place % 2 else WORD for topic in TOPICS for place, word in enumerate(topic)}
+    terms = FactTable.saying(tuple(Fact(kinds[word], word) for word in said.words), said.present)
+    texts = text_vectors(said, dim=18, length=0.5, seed=0)
+    sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
+    encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
+    found = anchor_words(terms, Pairs(*histories().nonzero()), sums, encoder, embeddings)
+    first = [terms.facts[row].kind for row in found.item.best(texts, 1)[:, 0]]
+    assert first == [KEYWORD] * len(texts)
