@@ -6,21 +6,21 @@ Parquet. Polars streams too, but its sorts and joins hold what they need in memo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+Result = TypeVar("Result")
+
 MEMORY_LIMIT: Final = "512MB"
 """Of DuckDB's buffers; the arrays of a big import in Python come on top."""
-
-INTERRUPTED: Final = "Query interrupted"
-"""What DuckDB makes of Ctrl-C."""
 
 
 class Database:
@@ -34,17 +34,19 @@ class Database:
         }
         self._connection = duckdb.connect(folder / "tables.duckdb", config=config)
         self._connection.execute("SET TimeZone = 'UTC'")  # of times that do not say theirs
+        self._beside = ThreadPoolExecutor(1, "statements")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._beside.shutdown()
         self._connection.close()
 
     def rows(self, sql: str, **views: Any) -> list[tuple[Any, ...]]:
         """Run a statement; the rows of its result."""
         with self._registered(views):
-            return self._connection.execute(sql).fetchall()
+            return self._done(lambda: self._connection.execute(sql).fetchall())
 
     def row(self, sql: str) -> dict[str, Any]:
         """The one row of a result, by column."""
@@ -54,7 +56,7 @@ class Database:
     def table(self, sql: str, **views: Any) -> pa.Table:
         """A result as an Arrow table."""
         with self._registered(views):
-            return self._connection.sql(sql).to_arrow_table()
+            return self._done(lambda: self._connection.sql(sql).to_arrow_table())
 
     def batches(self, sql: str) -> pa.RecordBatchReader:
         """A result as a stream, to be read to its end before the next statement."""
@@ -62,7 +64,21 @@ class Database:
 
     def arrays(self, sql: str) -> dict[str, NDArray[Any]]:
         """Numeric columns of a result that has no NULL."""
-        return {name: np.asarray(column) for name, column in self._connection.execute(sql).fetchnumpy().items()}
+        found = self._done(lambda: self._connection.execute(sql).fetchnumpy())
+        return {name: np.asarray(column) for name, column in found.items()}
+
+    def _done(self, statement: Callable[[], Result]) -> Result:
+        """What it returns. It runs in a thread of its own, and Ctrl-C stops it from here.
+
+        DuckDB looks for Ctrl-C itself, but too seldom: a query that finds nothing for minutes went on for minutes.
+        """
+        running = self._beside.submit(statement)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            wait([running])
+            raise
 
     @contextmanager
     def _registered(self, views: dict[str, Any]) -> Iterator[None]:
@@ -76,10 +92,6 @@ class Database:
             yield
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             raise OSError(f"the import's database: {error}") from error
-        except RuntimeError as error:
-            if str(error) != INTERRUPTED:
-                raise
-            raise KeyboardInterrupt from None
         for name in views:
             self._connection.unregister(name)
 

@@ -13,10 +13,12 @@ import pytest
 from training.data.imports.database import Database, quote, text_literal
 
 ENDLESS = """
+import signal
 import sys
 from pathlib import Path
 from training.data.imports.database import Database
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs deaf to it
 with Database(Path(sys.argv[1])) as database:
     database.rows("CREATE TABLE numbers AS FROM range(100000)")
     print("begun", flush=True)
