@@ -43,7 +43,7 @@ class AnchorWords:
 
     def fitting(self, chosen: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """How many of these words, from the first on, have room in so many positions: (n, k) -> (n,)."""
-        fit: NDArray[np.int64] = (np.cumsum(np.diff(self.starts)[chosen], axis=1) <= count).sum(axis=1)
+        fit: NDArray[np.int64] = (self._ends(chosen) <= count).sum(axis=1)
         return fit
 
     def laid(self, chosen: NDArray[np.int64], count: int) -> Vectors:
@@ -54,11 +54,14 @@ class AnchorWords:
         """
         if not chosen.shape[1]:
             return np.zeros((len(chosen), count, self.hidden_size), np.float32)
-        sizes = np.diff(self.starts)[chosen]
-        ends = np.cumsum(sizes, axis=1)
+        ends = self._ends(chosen)
         filled = np.where(ends <= count, ends, 0).max(axis=1)
         place = np.arange(count) % np.where(filled, filled, count)[:, None]  # (n, count): which of their tokens
         rank = (ends[:, None, :] <= place[:, :, None]).sum(axis=2)  # (n, count): of which word
-        firsts = np.take_along_axis(self.starts[chosen] - (ends - sizes), rank, axis=1)
-        found: Vectors = self.tokens[firsts + place]
+        shifts = np.take_along_axis(self.starts[chosen + 1] - ends, rank, axis=1)
+        found: Vectors = self.tokens[shifts + place]
         return found
+
+    def _ends(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where each of these words ends when they stand side by side: (n, k) -> (n, k)."""
+        return np.cumsum(np.diff(self.starts)[chosen], axis=1)

@@ -1,5 +1,6 @@
 """Words that codes point to, in the word space of a tiny LLM with one token a byte."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,17 @@ def histories() -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(len(rows)), (rows, np.concatenate(liked))), shape=(len(TOPICS), 240))
 
 
-def found_words(llm: Path) -> tuple[Anchors, tuple[np.ndarray, np.ndarray]]:
-    """Anchors, and the vectors by which they are found: item texts, and their means over histories."""
+def found_words(llm: Path, plain: Collection[str] = ()) -> tuple[Anchors, tuple[np.ndarray, np.ndarray]]:
+    """Anchors, and the vectors by which they are found: item texts, and their means over histories.
+
+    The `plain` ones are words, all others facts.
+    """
     said = ItemWords.of_documents(documents())
     texts = text_vectors(said, dim=18, length=0.5, seed=0)
     sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
     encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    terms = FactTable.saying(tuple(Fact(KEYWORD, word) for word in said.words), said.present)
+    kinds = [WORD if word in plain else KEYWORD for word in said.words]
+    terms = FactTable.saying(tuple(map(Fact, kinds, said.words)), said.present)
     return anchor_words(terms, Pairs(*histories().nonzero()), sums, encoder, embeddings), sums
 
 
@@ -102,12 +107,6 @@ def test_a_catalogue_without_terms_has_no_words(llm):
 
 def test_facts_come_before_words(llm):
     """Where an item's terms are alike but for their kind, its facts are its best."""
-    said = ItemWords.of_documents(documents())
-    kinds = {word: KEYWORD if place % 2 else WORD for topic in TOPICS for place, word in enumerate(topic)}
-    terms = FactTable.saying(tuple(Fact(kinds[word], word) for word in said.words), said.present)
-    texts = text_vectors(said, dim=18, length=0.5, seed=0)
-    sums = np.asarray(mean_over_histories(histories(), texts), np.float32), texts
-    encoder, embeddings = PromptEncoder.open(llm), TokenEmbeddings.open(llm)
-    found = anchor_words(terms, Pairs(*histories().nonzero()), sums, encoder, embeddings)
-    first = [terms.facts[row].kind for row in found.item.best(texts, 1)[:, 0]]
-    assert first == [KEYWORD] * len(texts)
+    plain = {word for topic in TOPICS for word in topic[::2]}
+    found, (_, texts) = found_words(llm, plain)
+    assert not plain & {found.names[row] for row in found.item.best(texts, 1)[:, 0]}
